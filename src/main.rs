@@ -196,7 +196,7 @@ fn sim(arguments: &Cli, args: &cli::args::SimArgs, out: &mut Output) -> Exit {
         backend::run_network(&ProfileId::new(&args.profile), &folder, |ready| cli::announce_network(ready, out))
     } else {
         let plan = cli::sim_plan(args, data.root());
-        backend::run_simulator(&plan, |ready| cli::announce(ready, plan.driver, out))
+        backend::run_simulator(&plan, |ready| cli::announce(ready, &plan, out))
     };
     match ran {
         Ok(()) => Exit::Good,

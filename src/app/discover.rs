@@ -13,7 +13,7 @@ use super::Desk;
 use super::batch::Marked;
 use crate::model::gateway::{DeviceInfo, Identity, Probe, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, LinkAddress, LinkKind};
-use crate::model::order::place_of_kind;
+use crate::model::order::{compare_links, place_of_kind};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::record::JobRecord;
@@ -158,6 +158,8 @@ pub struct Discover {
     rows: BTreeMap<LinkAddress, Sighting>,
     /// What this program did with gateways since they were plugged in or heard.
     done: BTreeMap<LinkAddress, Done>,
+    /// What this program is at with gateways, or will be: meanwhile it stands before what was done.
+    under_way: BTreeMap<LinkAddress, Done>,
     /// What was last done with a gateway over each link, by the records of earlier runs.
     past: BTreeMap<LinkAddress, JobRecord>,
     hearings: BTreeMap<LinkAddress, Hearing>,
@@ -269,7 +271,8 @@ impl Discover {
 
     /// What was last done over a link with the gateway there.
     fn done_over(&self, row: &Sighting) -> Option<Done> {
-        self.done.get(&row.link).copied().or_else(|| remembered(row, self.past.get(&row.link)?))
+        let own = self.under_way.get(&row.link).or_else(|| self.done.get(&row.link));
+        own.copied().or_else(|| remembered(row, self.past.get(&row.link)?))
     }
 
     /// When a device was heard, and how strongly.
@@ -320,7 +323,9 @@ impl Discover {
 
     /// The marked gateways that are there, by name; no name twice.
     pub(super) fn marked_gateways(&self, catalog: &Catalog) -> Vec<Marked> {
-        self.gateways_at(self.marked.iter(), catalog)
+        let mut marked: Vec<&LinkAddress> = self.marked.iter().collect();
+        marked.sort_by(|one, other| compare_links(one, other));
+        self.gateways_at(marked.into_iter(), catalog)
     }
 
     /// All gateways that are there, as [`Marked`] has them.
@@ -413,12 +418,20 @@ impl Discover {
         self.is_stale = true;
     }
 
-    /// This program did something with a gateway, or what it did counts no more.
+    /// This program did something with a gateway, is at it or will be; or what it did counts no more.
     pub(super) fn did(&mut self, link: &LinkAddress, done: Option<Done>) {
+        self.left(link);
         match done {
+            Some(done @ (Done::Queued | Done::SettingUp)) => drop(self.under_way.insert(link.clone(), done)),
             Some(done) => drop(self.done.insert(link.clone(), done)),
             None => drop(self.done.remove(link)),
         }
+    }
+
+    /// This program is no longer at a gateway: it stands as before.
+    pub(super) fn left(&mut self, link: &LinkAddress) {
+        self.under_way.remove(link);
+        self.is_stale = true;
     }
 
     /// The jobs on record, newest first: what is known of gateways from before.
@@ -443,7 +456,7 @@ impl Discover {
 
     /// A batch ended: it comes to nobody any more.
     pub(super) fn unqueue(&mut self) {
-        self.done.retain(|_, done| *done != Done::Queued);
+        self.under_way.retain(|_, done| *done != Done::Queued);
         self.is_stale = true;
     }
 
@@ -458,8 +471,8 @@ impl Discover {
 
     /// A session ended. What it had begun and told no end of is unknown.
     pub(super) fn session_ended(&mut self, link: &LinkAddress) {
-        if let Some(done) = self.done.get_mut(link).filter(|done| **done == Done::SettingUp) {
-            *done = Done::Pushed(Verdict::Unknown);
+        if self.under_way.get(link) == Some(&Done::SettingUp) {
+            self.did(link, Some(Done::Pushed(Verdict::Unknown)));
         }
     }
 
@@ -542,6 +555,7 @@ impl Discover {
         }
         // What is plugged in at this path next is another gateway; a device keeps its address.
         if link.kind() == LinkKind::Serial {
+            self.under_way.remove(link);
             self.done.remove(link);
             self.marks.remove(link);
         }
@@ -553,6 +567,7 @@ impl Discover {
 
     pub(super) fn removed(&mut self, link: &LinkAddress) {
         self.rows.remove(link);
+        self.under_way.remove(link);
         self.done.remove(link);
         self.marks.remove(link);
         self.used.remove(link);
@@ -571,7 +586,7 @@ impl Discover {
 
     /// Whether a person is at a gateway, or something was done with it.
     pub(super) fn is_of_interest(&self, link: &LinkAddress) -> bool {
-        self.selected.as_ref() == Some(link) || self.done.contains_key(link)
+        self.selected.as_ref() == Some(link) || self.done.contains_key(link) || self.under_way.contains_key(link)
     }
 
     /// Nothing is selected any more.

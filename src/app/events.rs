@@ -199,6 +199,8 @@ impl App {
                         self.discover.session_ended(link);
                         if let (JobEnd::Failed(problem), None) = (&end, session.state)
                             && session.target.driver.facts().offers.asking
+                            // What can't be put on record was not asked.
+                            && !problem.code.starts_with("records.")
                         {
                             self.discover.did_not_answer(link, problem);
                         }

@@ -384,7 +384,7 @@ impl App {
 }
 
 /// What decides the form of a report or certificate.
-pub const PAPER_FORMS: &str = "The ending of its name decides the form: .html, .pdf, .json or .txt";
+pub const PAPER_FORMS: &str = "The file's extension decides the format: .html, .pdf, .json or .txt";
 
 /// The name of a file, safe to show.
 pub fn file_name(path: &Path) -> String {

@@ -218,9 +218,9 @@ impl App {
         self.detail
     }
 
-    /// The gateway to go on with after this one.
+    /// The gateway to go on with after this one: one that is in sight, and that the open site expects.
     pub fn next_gateway(&self) -> Option<&Sighting> {
-        let rows = self.discover.rows().filter(|row| self.discover.is_face(&row.link));
+        let rows = self.discover.meant();
         let is_new = |row: &&Sighting| {
             let links = self.discover.links_of(&row.link).map_or(&[][..], |(links, _)| links);
             !links.iter().any(|link| self.handled.has(link))
@@ -256,6 +256,12 @@ impl App {
     /// The jobs that do something just now: a check that only stays open for more rounds is none of them.
     pub fn busy_jobs(&self) -> impl Iterator<Item = &RunningJob> {
         self.jobs.iter().filter(|job| !self.check.is_resting(job.id))
+    }
+
+    /// Whether it is a session that waits for a person to go on.
+    pub fn is_waiting(&self, job: JobId) -> bool {
+        let mut sessions = self.commission.iter().filter_map(|one| one.session());
+        sessions.any(|session| session.job == job && session.is_ready())
     }
 
     /// The messages at the edge.
@@ -579,8 +585,20 @@ impl App {
     }
 
     fn on_batch(&mut self, action: BatchAction, now: Instant) -> Vec<Command> {
+        if let (BatchAction::Started(_), Some(name)) = (&action, self.session_in_the_way()) {
+            self.toasts.note(format!("Close the session with {name} first: it uses the gateway's link"), now);
+            return Vec::new();
+        }
         let Self { batch, catalog, jobs, toasts, .. } = self;
         batch.act(action, &mut Desk { catalog, jobs, toasts, now })
+    }
+
+    /// The gateway of the batch that a session of this program is open with.
+    fn session_in_the_way(&self) -> Option<String> {
+        let sessions = self.commission.iter().filter_map(|one| one.session()).filter(|session| !session.is_ended());
+        let places: Vec<LinkAddress> = self.batch.rows().iter().filter_map(|row| row.head.place.parse().ok()).collect();
+        let mut links = sessions.map(|session| &session.target.link);
+        links.find(|link| places.contains(link)).map(|link| self.discover.name_of(link))
     }
 
     fn on_removals(&mut self, action: RemovalsAction, now: Instant) -> Vec<Command> {

@@ -91,7 +91,7 @@ impl App {
             RowOutcome::Unknown => Verdict::Unknown,
             RowOutcome::Done | RowOutcome::Failed | RowOutcome::Stopped | RowOutcome::NotBegun => {
                 let place = self.batch.rows().get(*index).and_then(|row| row.head.place.parse().ok());
-                return place.into_iter().for_each(|link| self.discover.did(&link, None));
+                return place.into_iter().for_each(|link: LinkAddress| self.discover.left(&link));
             }
         };
         if let Ok(link) = result.link.parse() {

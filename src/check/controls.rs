@@ -40,7 +40,7 @@ pub fn lines() -> Vec<String> {
         "The revocation servers named in the certificates that are seen".to_owned(),
         format!("Once, and not while watching: {}, to notice a sign-in page", pages.join(", ")),
         format!(
-            "Once, and not while watching: an address that nobody has, port {NOWHERE_PORT}, to notice a box that accepts every connection"
+            "Once, and not while watching: an unused address, port {NOWHERE_PORT}, to notice a device that accepts every connection"
         ),
     ]
 }

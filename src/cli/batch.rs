@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::advice::{advised, with_option};
 use super::args::{BatchArgs, RetryWhat, SecretFile};
 use super::commission::{STOPPED, wait_for_start};
+use super::lines::counted;
 use super::output::{Exit, Output, tagged};
 use super::session::workers_gone;
 use super::{next_job, secret_input, site};
@@ -180,7 +181,7 @@ fn summary_of_check(check: &ManifestCheck, out: &mut Output) {
         out.text(format!("Row {:<5} {:<28} {:<36} {}", head.row, head.name, head.place, head.ssid));
     }
     out.json(&json!({ "kind": "summary", "rows": check.rows.len(), "valid": true }));
-    out.text(format!("The manifest is good: {} gateways. Nothing was sent.", check.rows.len()));
+    out.text(format!("The manifest is good: {}. Nothing was sent.", counted(check.rows.len() as u64, "gateway")));
 }
 
 /// Prints what happens until the batch has ended.

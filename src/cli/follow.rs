@@ -12,7 +12,9 @@ use crate::backend::Handle;
 use crate::model::ids::JobId;
 use crate::model::mqtt::stage::{StageReport, StageState};
 use crate::model::problem::Problem;
-use crate::msg::telemetry::{InspectionStart, InspectionState, InspectionStats, TelemetryCommand, TelemetryEvent};
+use crate::msg::telemetry::{
+    InspectionSource, InspectionStart, InspectionState, InspectionStats, TelemetryCommand, TelemetryEvent,
+};
 use crate::msg::{Command, Event, JobEnd};
 use crate::telemetry::silence::SilentTopic;
 use crate::telemetry::view::{Counters, ExpectationState};
@@ -64,6 +66,8 @@ pub(super) struct Following<'a> {
     job: JobId,
     /// When it is to end, or to look around.
     pub(super) until: Option<Instant>,
+    /// Whether it is a recording: what is lost was lost when it was made.
+    is_replay: bool,
     /// Whether the time is only for looking around.
     pub(super) wakes_only: bool,
     /// Whether it isn't tried again while there never was a connection.
@@ -89,7 +93,8 @@ struct Told {
 
 /// Begins an inspection.
 pub(super) fn begin(handle: &mut Handle, start: InspectionStart) -> Result<Following<'_>, Problem> {
-    let mut following = Following::of(handle, next_job());
+    let is_replay = matches!(start.source, InspectionSource::Recording { .. });
+    let mut following = Following { is_replay, ..Following::of(handle, next_job()) };
     following.send(TelemetryCommand::Open(Box::new(start)))?;
     Ok(following)
 }
@@ -138,6 +143,7 @@ impl<'a> Following<'a> {
             handle,
             job,
             until: None,
+            is_replay: false,
             wakes_only: false,
             is_tried_once: false,
             has_timeline: false,
@@ -265,6 +271,13 @@ impl<'a> Following<'a> {
     fn tell_losses(&mut self, out: &mut Output) {
         let Counters { dropped, oversize, malformed, .. } = self.seen.counters;
         let told = &mut self.told;
+        if self.is_replay {
+            let lost = dropped + oversize + malformed;
+            if lost > 0 && !std::mem::replace(&mut told.dropped, true) {
+                out.aside(&losses::recorded());
+            }
+            return;
+        }
         for (count, is_told, problem) in [
             (dropped, &mut told.dropped, losses::dropped as fn() -> Problem),
             (oversize, &mut told.oversize, losses::oversize),
@@ -304,6 +317,16 @@ mod losses {
             "Messages are being dropped",
             "They come faster than they are taken in, and --when-full says to drop them",
             "Subscribe to less, or leave --when-full out; the count is at the end",
+        )
+    }
+
+    /// Of a recording: nothing can be done about it any more.
+    pub(super) fn recorded() -> Problem {
+        Problem::new(
+            "telemetry.recorded_losses",
+            "Messages are missing that were lost while this was recorded",
+            "They came too fast, were larger than the limit, or violated the protocol",
+            "Record again with other limits if they are needed; the counts are at the end",
         )
     }
 

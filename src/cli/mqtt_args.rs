@@ -29,7 +29,7 @@ pub struct BrokerArgs {
     /// profile tells.
     #[arg(long, value_name = "DIALECT", value_parser = word::<Dialect>)]
     pub dialect: Option<Dialect>,
-    /// The name to connect under; the default is one of our own, under which nobody is disturbed.
+    /// The name to connect under; the default is a random one, so that no gateway is disconnected.
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     pub client_id: Option<String>,
     /// The user name.
@@ -44,7 +44,7 @@ pub struct BrokerArgs {
     /// With --ca: trust whom this computer trusts as well.
     #[arg(long, requires = "ca")]
     pub system_ca: bool,
-    /// Our certificate (PEM).
+    /// The certificate to log in with (PEM).
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub cert: Option<PathBuf>,
     /// Its private key (PEM); the default is the file of the certificate.
@@ -92,7 +92,7 @@ pub struct BrokerArgs {
     /// A protocol to offer in the handshake, such as x-amzn-mqtt-ca. May be repeated.
     #[arg(long, value_name = "PROTOCOL")]
     pub alpn: Vec<String>,
-    /// What is checked of the broker's certificate: all, not-the-name or nothing. What is wrong is told all the same.
+    /// What is checked of the broker's certificate: all, not-the-name or nothing. What is wrong is printed all the same.
     #[arg(long, value_name = "WHAT", default_value = "all", value_parser = word::<TlsChecks>)]
     pub tls_checks: TlsChecks,
     /// Go through this HTTP proxy: http://[USER@]HOST:PORT.
@@ -128,7 +128,7 @@ pub struct BrokerArgs {
     /// AWS IoT Core: file with the session token of a temporary key.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "sigv4")]
     pub sigv4_token_file: Option<PathBuf>,
-    /// Send a sign of life so often.
+    /// Send a PINGREQ when nothing else was sent for so long.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
     pub keep_alive: u16,
     /// The longest that one stage of the connection may take.
@@ -137,14 +137,14 @@ pub struct BrokerArgs {
     /// Take packets up to this size.
     #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=255))]
     pub max_packet: u32,
-    /// Write the keys of the encryption to this file, for a packet capture. Whoever has it can read the connection.
+    /// Add the keys of the encryption to the end of this file, for a packet capture. Anyone who has it can read the connection.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub key_log: Option<PathBuf>,
     /// The gateway that this is about, as it stands in the records: connecting under its name is refused without
     /// --confirm-identity.
     #[arg(long, value_name = "ID")]
     pub gateway: Option<String>,
-    /// Connect with a gateway's own identity all the same: a live gateway of that name is thrown out.
+    /// Connect with a gateway's own identity all the same: a live gateway of that name is disconnected.
     #[arg(long)]
     pub confirm_identity: bool,
 }
@@ -271,7 +271,7 @@ pub struct SieveArgs {
     /// Leave out messages that the broker had retained.
     #[arg(long)]
     pub no_retained: bool,
-    /// Print each value in full, on lines of its own, with what it was read as. JSON lines always have it, as `value`.
+    /// Print each value in full, on lines of its own, with what it was read as. JSON lines have it as `value`, except for text.
     #[arg(long)]
     pub full: bool,
     /// Read payloads on topics of this filter so: json, text, hex, base64, cbor, messagepack, sparkplug-b, image, protobuf

@@ -7,6 +7,7 @@ mod text;
 
 use super::args::ProfilesCommand;
 use super::output::{Exit, Output};
+use crate::profile::rules::Origin;
 use crate::profile::{Catalog, FileError, Profile, parse_profile};
 
 /// Runs `list` or `show` on a catalog; `validate` needs a file and stands on its own.
@@ -42,7 +43,11 @@ pub(super) fn mistakes(file: &str, errors: &[FileError], json: bool) -> String {
 /// Checks the text of a profile file. The flag says whether it is good.
 pub fn validate(file: &str, text: &str, json: bool) -> (String, bool) {
     match parse_profile(file, text) {
-        Ok(profile) => (if json { json::good(file, &profile) } else { text::good(file, &profile) }, true),
+        Ok(mut profile) => {
+            let is_built_in = Catalog::built_in().get(&profile.id).is_some();
+            profile.origin = Origin::UserFile { file: file.to_owned(), replaces_built_in: is_built_in };
+            (if json { json::good(file, &profile) } else { text::good(file, &profile) }, true)
+        }
         Err(errors) => (mistakes(file, &errors, json), false),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::args::SimArgs;
 use super::output::Output;
 use crate::model::fault::Fault;
-use crate::model::ids::{DriverId, ProfileId};
+use crate::model::ids::ProfileId;
 use crate::msg::{SimEsp, SimNetworkReady, SimPlan, SimReady};
 
 /// The plan that the arguments describe. `data` is the folder for the card if none is named.
@@ -35,7 +35,7 @@ pub fn plan(args: &SimArgs, data: &Path) -> SimPlan {
 }
 
 /// Prints where the simulator is, as one JSON line whatever was asked for: scripts read it.
-pub fn announce(ready: &SimReady, driver: DriverId, out: &mut Output) {
+pub fn announce(ready: &SimReady, plan: &SimPlan, out: &mut Output) {
     let mut line = json!({
         "kind": "sim",
         "port": ready.port,
@@ -44,17 +44,27 @@ pub fn announce(ready: &SimReady, driver: DriverId, out: &mut Output) {
         "state_dir": ready.state_dir,
         "ssid": ready.ssid,
         "password": ready.password,
-        "try": if driver.facts().offers.wifi {
-            format!("linesman commission --via {} --ssid {}", ready.link, ready.ssid)
-        } else {
-            format!("linesman device info --via {}", ready.link)
-        },
+        "try": attempt(ready, plan),
     });
     if let Some(access) = &ready.access {
         line["username"] = json!(access.username);
         line["pop"] = json!(access.secret);
     }
     out.line(line.to_string());
+}
+
+/// A command that tries it.
+fn attempt(ready: &SimReady, plan: &SimPlan) -> String {
+    let SimPlan { profile, driver, .. } = plan;
+    if !driver.facts().offers.wifi {
+        return format!("linesman device info --via {}", ready.link);
+    }
+    let user = ready.access.as_ref().filter(|access| !access.username.is_empty());
+    let user = user.map(|access| format!(" --username {}", access.username)).unwrap_or_default();
+    format!(
+        "linesman commission --via {} --profile {profile} --driver {driver}{user} --ssid {}",
+        ready.link, ready.ssid
+    )
 }
 
 /// Where the files of a simulated network go.

@@ -52,7 +52,8 @@ Examples:
 
 Each secret is looked for as text, hexadecimal digits, base64 in its three alignments, percent-encoded, as JSON and in UTF-16;
 with --ssid also the key that is derived of a passphrase. Nothing found means: no copy in the addressable area, and no more.
-Exit codes: 0 nothing found, 1 found, 2 wrong input, 3 could not be read, 4 stopped, or a secret was too short to search for.")]
+Exit codes: 0 nothing found, 1 found, 2 wrong input, 3 could not be read, 4 stopped, or one of
+several secrets was too short to search for (2 if all are).")]
 pub struct ScanArgs {
     /// The device of a card, such as /dev/sdb, or an image of it.
     #[arg(value_name = "DEVICE|IMAGE", value_hint = ValueHint::FilePath)]

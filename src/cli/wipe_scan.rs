@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::lines::counted;
 use super::output::{Exit, Output, tagged};
 use super::session::workers_gone;
 use super::wipe_args::ScanArgs;
@@ -104,12 +105,15 @@ fn conclude(scanned: Option<Box<Scanned>>, end: JobEnd, out: &mut Output) -> Exi
         "kind": "scanned", "bytes": scanned.bytes, "copies": scanned.total, "asked": scanned.asked,
         "left_out": scanned.left_out,
     }));
-    let megabytes = scanned.bytes / 1_000_000;
+    let read = match scanned.bytes {
+        0..1_000_000 => counted(scanned.bytes, "byte"),
+        bytes => format!("{} MB", bytes / 1_000_000),
+    };
     out.text(match scanned.total {
-        0 if scanned.left_out.is_empty() => format!("{NONE_FOUND}: {megabytes} MB read"),
-        0 => format!("{NONE_FOUND} of what was searched for: {megabytes} MB read"),
-        1 => format!("1 copy found in {megabytes} MB"),
-        total => format!("{total} copies found in {megabytes} MB"),
+        0 if scanned.left_out.is_empty() => format!("{NONE_FOUND}: {read} read"),
+        0 => format!("{NONE_FOUND} of what was searched for: {read} read"),
+        1 => format!("1 copy found in {read}"),
+        total => format!("{total} copies found in {read}"),
     });
     if let Some(text) = scanned.not_searched() {
         out.text(text);

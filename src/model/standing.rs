@@ -23,6 +23,8 @@ words! {
         Queued = "queued",
         /// It waits for a network.
         Ready = "ready",
+        /// It answers, and its driver has no network to send to it: it is looked after under Device.
+        Managed = "managed",
         /// Someone has to press its button.
         PressButton = "press-button",
         /// It is joining, or this program is at it.
@@ -76,6 +78,7 @@ impl Standing {
             Self::Querying => "Querying…",
             Self::Queued => "Queued",
             Self::Ready => "Ready",
+            Self::Managed => "Managed",
             Self::PressButton => "Press button",
             Self::SettingUp => "Setting up",
             Self::AlreadySetUp => "Already set up",
@@ -97,7 +100,7 @@ impl Standing {
         match self {
             Self::NotQueried | Self::NeedsLogin | Self::Queued | Self::Removed | Self::NotSeen => Tone::Quiet,
             Self::Querying | Self::SettingUp | Self::AlreadySetUp => Tone::Busy,
-            Self::Ready | Self::Joined | Self::InService => Tone::Good,
+            Self::Ready | Self::Managed | Self::Joined | Self::InService => Tone::Good,
             Self::PressButton | Self::Unknown | Self::Incomplete | Self::SwitchedOff => Tone::Calls,
             Self::Refused | Self::NoAnswer | Self::CannotOpen => Tone::Bad,
         }
@@ -193,6 +196,9 @@ fn judge(row: &Sighting, done: Option<Done>) -> (Standing, String) {
     }
     match (&row.probe, &row.heard) {
         (Probe::Asking, _) => (Standing::Querying, "A harmless question is on its way".to_owned()),
+        (Probe::Answered(identity), _) if !identity.driver.facts().offers.wifi => {
+            (Standing::Managed, format!("It answers; {} sends no Wi-Fi network to it", identity.driver))
+        }
         (Probe::Answered(identity), _) => by_its_word(identity.state),
         (Probe::Failed(problem), _) => failed(row, problem),
         (Probe::NotAsked, Some(heard)) => advertised(row, heard),

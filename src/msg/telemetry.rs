@@ -261,7 +261,8 @@ pub enum TelemetryEvent {
     Retained { topics: Vec<(String, u64)>, search: RetainedSearch },
     /// What became of messages that were to be cleared, as it was seen afterwards.
     RetainedCleared(Clearance),
-    /// The first message after the credentials were pushed came that long after it, on that topic.
+    /// The first message after the credentials were pushed came that long after it, on that topic. Comes again with the first
+    /// one whose topic names the gateway, if that is another.
     FirstMessage {
         /// How long after the push.
         after: Duration,

@@ -98,6 +98,12 @@ impl Links for SimulatedLinks {
         Box::pin(std::future::ready(Ok(ports)))
     }
 
+    fn is_played(&self, link: &LinkAddress) -> bool {
+        let mut known =
+            self.gateways.iter().map(|(address, ..)| address).chain(self.esp.iter().map(|one| &one.address));
+        known.any(|known| known == link) || self.peers.iter().any(|peer| peer.address == *link)
+    }
+
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
         Box::pin(async move {
             let port = address.place().to_owned();

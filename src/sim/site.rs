@@ -276,6 +276,10 @@ impl Links for Site {
         })
     }
 
+    fn is_played(&self, link: &LinkAddress) -> bool {
+        self.addresses().any(|known| known == link) || self.in_process.is_played(link)
+    }
+
     fn look<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<(), LinkError>> {
         Box::pin(async move {
             let is_simulated = self.ports().await?.iter().any(|(link, _)| link == address);

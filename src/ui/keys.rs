@@ -34,11 +34,11 @@ const LISTED: [(&str, &[(&str, &str)]); 5] = [
         "In a list",
         &[
             ("\u{2191} \u{2193} Home End", "Go through the rows"),
-            ("\u{2193} in the filter", "Go to the gateways that are left"),
+            ("\u{2193} in the filter", "Go to the first gateway in the list"),
             ("Letters", "Go to the next row that begins with them"),
-            ("Enter", "The main act for the row"),
+            ("Enter", "What the row's main button does"),
             ("Shift+\u{2191} \u{2193}, Space", "Select several"),
-            ("Ctrl+C", "Copy the rows, columns apart by tabs"),
+            ("Ctrl+C", "Copy the rows, columns separated by tabs"),
         ],
     ),
     (

@@ -55,7 +55,7 @@ fn jobs(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let asked = app.jobs().probes();
     // What is watched stands in its counters.
     let is_shown = |job: &&RunningJob| !matches!(job.kind, JobKind::Probe(_) | JobKind::Telemetry);
-    let others: Vec<&RunningJob> = app.busy_jobs().filter(is_shown).collect();
+    let others: Vec<&RunningJob> = app.busy_jobs().filter(is_shown).filter(|job| !app.is_waiting(job.id)).collect();
     let count = others.len() + usize::from(asked > 0);
     if count == 0 && app.telemetry.job().is_some() {
         return;
@@ -161,7 +161,7 @@ fn simulated(ui: &mut Ui, demo: &DemoSite, is_narrow: bool, pass: &mut Pass<'_>)
         fact(ui, "Network", &demo.ssid, pass);
         fact(ui, "Passphrase", &demo.passphrase, pass);
         fact(ui, "User", &demo.access.username, pass);
-        fact(ui, "Password", &demo.access.secret, pass);
+        fact(ui, "Password or proof", &demo.access.secret, pass);
     });
 }
 

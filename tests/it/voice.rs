@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::CommandFactory as _;
 use regex::Regex;
 
 /// A slip, and what to write instead.
@@ -49,6 +50,36 @@ fn texts_keep_to_the_words_people_use() {
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn help_pages_and_documents_keep_to_them_too() {
+    let slips: Vec<(Regex, &str)> = SLIPS.iter().map(|(slip, instead)| (Regex::new(slip).unwrap(), *instead)).collect();
+    let mut pages = vec![("--help".to_owned(), help_of(&mut linesman::cli::args::Cli::command()))];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in
+        ["README.md", "docs/manifest.md", "docs/wipe.md", "docs/site.md", "docs/records.md", "docs/json-lines.md"]
+    {
+        pages.push((name.to_owned(), fs::read_to_string(root.join(name)).unwrap()));
+    }
+    let mut found = Vec::new();
+    for (name, page) in pages {
+        // Blocks of code are for programs.
+        let prose: String = page.split("```").step_by(2).collect();
+        for line in prose.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+            let judged = line.replace("here is no ", "");
+            if let Some((_, instead)) = slips.iter().find(|(slip, _)| slip.is_match(&judged)) {
+                found.push(format!("{name}: {line}; write: {instead}"));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The help of a command and of all its subcommands.
+fn help_of(command: &mut clap::Command) -> String {
+    let own = command.render_long_help().to_string();
+    command.get_subcommands_mut().map(help_of).fold(own, |pages, page| format!("{pages}\n{page}"))
 }
 
 /// Who speaks with both front ends: the command line alone names its options and subcommands.

@@ -14,7 +14,7 @@ pub const NOTHING_TITLE: &str = "Choose what your gateway needs";
 /// What to do in the empty place.
 pub const NOTHING: [&str; 2] = [
     "A profile lists the servers, ports and protocols that its vendor's gateways need",
-    "Linesman tries each of them from this computer and says who stops what fails",
+    "Linesman tries each of them from this computer and names what blocks those that fail",
 ];
 /// Said beside Start.
 pub const ONLY_THESE: &str = "Only the rows below are checked, and nothing is sent before you start";

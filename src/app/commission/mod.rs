@@ -296,7 +296,12 @@ impl Commission {
             }
             CommissionAction::PickedNetwork(ssid) => self.pick(&ssid, desk.catalog),
             CommissionAction::GaveQr(given) => return self.read_qr(given, desk),
-            CommissionAction::Sent => return self.send_all(desk.catalog),
+            CommissionAction::Sent => {
+                let commands = self.send_all(desk.catalog);
+                // Who typed too little types on.
+                self.form.wants_passphrase_focus |= commands.is_empty() && !self.form.errors().is_empty();
+                return commands;
+            }
             CommissionAction::SentToken(id) => return self.send_token(&id),
             CommissionAction::ForgotAccess => self.access.forget(),
             CommissionAction::Corrected => self.correct(),
@@ -430,7 +435,11 @@ impl Commission {
     /// Sends without a further click, but only to a gateway that says it waits for a network.
     fn send_by_itself(&mut self, catalog: &Catalog) -> Vec<Command> {
         let state = self.session.as_ref().and_then(|session| session.state);
+        let protection = self.session.as_ref().and_then(|session| session.protection);
         let reason = match state {
+            Some(ProvisioningState::Ready) if protection.is_some_and(|known| known.warning().is_some()) => {
+                "others nearby may read along"
+            }
             Some(ProvisioningState::Ready) => {
                 let commands = self.send(catalog);
                 if !commands.is_empty() {

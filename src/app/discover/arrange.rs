@@ -25,6 +25,15 @@ impl Discover {
         self.arrange(catalog, site);
     }
 
+    /// The rows shown, in their order; where a site is open, those alone that it expects.
+    pub(in crate::app) fn meant(&self) -> impl Iterator<Item = &Sighting> {
+        let expected = self.lines.iter().take_while(|line| !matches!(line, ListLine::Found(_)));
+        expected.filter_map(|line| match line {
+            ListLine::Row(link) => self.row(link),
+            ListLine::Expected { .. } | ListLine::Found(_) | ListLine::Missing(_) => None,
+        })
+    }
+
     /// No row moves away under the pointer: what is new stands at the end for now.
     fn add_new_rows(&mut self) {
         let is_new =

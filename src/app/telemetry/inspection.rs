@@ -13,6 +13,7 @@ use crate::app::settings::SettingsView;
 use crate::model::act;
 use crate::model::ids::{JobId, ProfileId};
 use crate::model::mqtt::message::Grant;
+use crate::model::standing::is_named_in;
 use crate::model::text::visible;
 use crate::msg::telemetry::{InspectionSource, InspectionStart, InspectionState, TelemetryCommand, TelemetryEvent};
 use crate::msg::{Command, JobEnd};
@@ -59,6 +60,8 @@ pub struct Inspection {
     pub grants: Vec<Grant>,
     /// How long after the push of credentials the first message came.
     pub first_message: Option<Duration>,
+    /// Whether the topic of that message names the gateway.
+    pub is_first_its_own: bool,
     /// The topic of that message.
     pub(super) first_topic: Option<TopicId>,
     /// Whether the topic of a gateway is to be shown once it is known. What a person chooses meanwhile stays.
@@ -179,6 +182,7 @@ impl Telemetry {
             end: None,
             grants: Vec::new(),
             first_message: None,
+            is_first_its_own: false,
             first_topic: None,
             seeks_topic: false,
             is_replay,
@@ -249,7 +253,9 @@ impl Telemetry {
                     self.form.subscribed(&subscriptions);
                 }
             }
-            TelemetryEvent::FirstMessage { after, topic_id, .. } => {
+            TelemetryEvent::FirstMessage { after, topic_id, topic } => {
+                let gateway = inspection.gateway.as_deref();
+                inspection.is_first_its_own = gateway.is_some_and(|name| is_named_in(&topic, name));
                 (inspection.first_message, inspection.first_topic) = (Some(after), topic_id);
                 return topic_id.map_or_else(Vec::new, |topic| self.found_topic(topic, desk));
             }

@@ -19,7 +19,8 @@ Examples:
   linesman device settings set bridge/token --value-file token.txt --via serial:/dev/ttyACM0 --confirm gw-7
   linesman device shell --via serial:/dev/ttyACM0 --confirm gw-7 -- kernel version
 
-Questions change nothing. Whatever changes the gateway or makes it act wants --confirm with its name, as `device info` prints it.")]
+Questions change nothing. Whatever changes the gateway needs --confirm with its name, as `device info` prints it; without
+it, what you have to type is printed.")]
 pub enum DeviceCommand {
     /// What it is, and which of the rest it offers.
     Info {
@@ -133,7 +134,7 @@ pub enum SettingsCommand {
         confirm: Confirmation,
         /// Its key.
         key: String,
-        /// File that holds the value, all of its octets.
+        /// File whose bytes become the value.
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "value")]
         value_file: Option<PathBuf>,
         /// The value as text; only for what is no secret, since other accounts can see arguments.

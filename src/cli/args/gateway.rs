@@ -70,7 +70,7 @@ pub struct CommissionArgs {
     /// line end, unless it becomes a file. May be repeated.
     #[arg(long = "credential", value_name = "ID=FILE", value_parser = credential)]
     pub credentials: Vec<CredentialFile>,
-    /// The network's name; hex:… for octets that are no text. Left out only to send credentials alone.
+    /// The network's name; hex:… for bytes that aren't text. Left out only to send credentials alone.
     #[arg(long, value_name = "NAME", required_unless_present_any = ["qr_file", "credentials"], allow_hyphen_values = true)]
     pub ssid: Option<String>,
     /// File with the passphrase on its first line; - reads standard input. Without it you are asked.

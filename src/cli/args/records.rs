@@ -50,7 +50,7 @@ findings), unknown, or a word of the list such as refused. Times: 2026-01-31, 20
         /// Number of the job, as listed: 14, or 14@NAME for one imported from the computer NAME.
         id: RecordName,
     },
-    /// Report on a record, a gateway or a site, for whoever takes it over: what was done, what was seen, what is left open.
+    /// Report on a record, a gateway or a site, for the person who takes it over: what was done, what was seen, what is left open.
     #[command(after_help = "\
 Examples:
   linesman records report 14

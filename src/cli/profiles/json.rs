@@ -39,20 +39,32 @@ struct ProfileLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     vendor_reason: Option<&'a str>,
     summary: &'a str,
-    origin: &'a Origin,
+    origin: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces_built_in: Option<bool>,
     drivers: Vec<String>,
     rows: usize,
 }
 
 impl<'a> ProfileLine<'a> {
     fn new(profile: &'a Profile) -> Self {
+        let (origin, file, replaces_built_in) = match &profile.origin {
+            Origin::BuiltIn => ("built-in", None, None),
+            Origin::UserFile { file, replaces_built_in } => {
+                ("user-file", Some(file.as_str()), Some(*replaces_built_in))
+            }
+        };
         Self {
             id: profile.id.as_str(),
             name: &profile.name,
             vendor: &profile.vendor,
             vendor_reason: profile.vendor_reason.as_deref(),
             summary: &profile.summary,
-            origin: &profile.origin,
+            origin,
+            file,
+            replaces_built_in,
             drivers: profile.drivers.iter().map(|b| format!("{}/{}", b.driver, b.link)).collect(),
             rows: profile.row_ids().count(),
         }

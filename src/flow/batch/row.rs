@@ -44,7 +44,7 @@ pub(super) async fn run(
     let (requests, request_rx) = mpsc::channel(REQUESTS);
     let (progress, mut progress_rx) = mpsc::channel(PROGRESS);
     let facts = facts(setup, &link).await;
-    let is_simulated = facts.as_ref().is_some_and(|facts| facts.is_simulated);
+    let is_simulated = facts.as_ref().is_some_and(|facts| facts.is_simulated) || setup.links.is_played(&link);
     let rules = rules(setup, plan);
     let session = session(setup, plan, &link, is_simulated, Report::new(progress));
     learn(&session, plan, &rules);

@@ -35,6 +35,12 @@ pub trait Links: Send + Sync {
     /// The ports there are now, with what the system knows of each. Sends nothing to any of them.
     fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>>;
 
+    /// Whether a simulator of this program stands behind that link.
+    fn is_played(&self, link: &LinkAddress) -> bool {
+        let _ = link;
+        false
+    }
+
     /// Word that ports may have come or gone. `None` where there is none: then they are listed at intervals.
     fn port_news(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
         None

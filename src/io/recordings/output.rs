@@ -99,9 +99,9 @@ impl FileOutput {
     pub(super) fn create_at(destination: Destination, about: &RecordingFacts) -> Result<Self, RecordingError> {
         let destination = save::settled(destination);
         let Growing { file, claim } = save::grow(&destination).map_err(|error| disk::refused(&error))?;
-        let path = destination.path();
+        let (path, is_named) = (destination.path(), !destination.is_standard_output());
         let output = Self::begin(path, Box::new(file), about).map_err(|error| disk::write_error(path, &error))?;
-        Ok(Self { is_named: true, claim, ..output })
+        Ok(Self { is_named, claim, ..output })
     }
 
     /// Makes a file of the program's own, which must not be there, and writes its header.

@@ -62,7 +62,7 @@ pub(super) fn open_network() -> Problem {
         "wifi.open",
         "The network has no protection",
         "It's open: anyone nearby can join it and read unencrypted traffic",
-        "Prefer a protected network; go on only if the site wants it so",
+        "Prefer a protected network; go on only if the site asks for it",
     )
 }
 

@@ -14,7 +14,7 @@ pub(super) const FACTS: DriverFacts = DriverFacts {
     offers: DriverOffers { wifi: true, management: false, asking: true },
     wipe: WipeFacts {
         removes: false,
-        networks: &[store("state", "The network that the gateway reports")],
+        networks: &[store("state", "What the gateway reports of its network")],
         restarts: 1,
     },
     codes: codes!("improv"),

@@ -216,7 +216,7 @@ fn removed(plan: &Plan, trail: &Trail, steps: &[StepVerdict], stores: &[StoreVer
         (Answer::Attested, "A person says so; nobody could look".into())
     } else {
         let why = stores.iter().map(|store| store.says.as_str()).find(|says| !says.is_empty());
-        (Answer::NotChecked, why.unwrap_or("Nobody looked after a restart").into())
+        (Answer::NotChecked, why.unwrap_or("Not looked at after a restart").into())
     };
     Claimed { claim, answer, says }
 }

@@ -171,7 +171,7 @@ impl Claim {
     /// The claim as a heading.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::Useless => "Credential made useless",
+            Self::Useless => "Credentials made useless",
             Self::Removed => "Data removed",
             Self::Sanitised => "Media sanitised",
         }

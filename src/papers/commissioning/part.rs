@@ -9,8 +9,8 @@ use crate::model::act;
 use crate::model::ids::ProfileId;
 use crate::model::lineage::{Life, Lineage, Returned, is_removal};
 use crate::model::outcome::Verdict;
-use crate::model::record::{JobHistory, JobRecord, Origin, RecordId};
-use crate::model::standing::{Done, Standing, after};
+use crate::model::record::{EntryRecord, JobHistory, JobRecord, Origin, RecordId};
+use crate::model::standing::{Done, Standing, after, is_named_in};
 use crate::papers::{Fact, Tone};
 use crate::profile::site::Found;
 
@@ -349,18 +349,23 @@ fn caveats(lineage: &Lineage, jobs: &[&JobHistory]) -> Vec<String> {
 }
 
 fn first_telemetry(jobs: &[&JobHistory], lineage: &Lineage) -> Option<FirstTelemetry> {
+    let topic_of =
+        |entry: &EntryRecord| entry.detail.get("topic").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let is_named = |topic: &str| lineage.known_by.names.iter().any(|name| is_named_in(topic, name));
     let found = jobs.iter().flat_map(|job| job.entries.iter().map(move |entry| (job, entry)));
-    let (job, entry) =
-        found.filter(|(_, entry)| entry.step == "first-telemetry").min_by_key(|(_, entry)| entry.at.clone())?;
-    let topic = entry.detail.get("topic")?.as_str()?;
+    // One that names the gateway is its own; before it, another's may have come.
+    let (job, entry) = found
+        .filter(|(_, entry)| entry.step == "first-telemetry" && !topic_of(entry).is_empty())
+        .min_by_key(|(_, entry)| (!is_named(&topic_of(entry)), entry.at.clone()))?;
+    let topic = topic_of(entry);
     Some(FirstTelemetry {
         record: job.job.id,
         at: entry.at.clone(),
-        topic: shown(topic),
+        topic: shown(&topic),
         value: entry.detail.get("value").and_then(Value::as_str).map(shown),
         bytes: entry.detail.get("bytes").and_then(Value::as_u64).unwrap_or(0),
         after_millis: entry.detail.get("after_millis").and_then(Value::as_u64),
-        is_named: lineage.known_by.names.iter().any(|name| crate::model::standing::is_named_in(topic, name)),
+        is_named: is_named(&topic),
     })
 }
 

@@ -197,7 +197,7 @@ fn a_removal_leaves_open_what_it_may_not_claim() {
     assert_eq!(
         part.open_items,
         [
-            "Credential made useless: no. The passphrase is still valid",
+            "Credentials made useless: no. The passphrase is still valid",
             "Media sanitised: not by software. The SD card can't be overwritten as a whole",
             "Change the passphrase",
         ]

@@ -49,7 +49,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 fn nothing_selected(ui: &mut Ui) {
     ui.add_space(ui.available_height() * 0.2);
     empty_state(ui, icon::GATEWAYS, "Select a gateway", |ui| {
-        muted(ui, "What it is, how it stands and what can be done with it appear here");
+        muted(ui, "Its details, its state and what you can do appear here");
         muted(ui, "To set up several at once, select them with Ctrl, or open a manifest below the list");
     });
 }
@@ -226,7 +226,7 @@ pub(super) fn seen(ui: &mut Ui, app: &App, row: &Sighting) {
     if let Probe::Failed(problem) = &row.probe {
         problem_card(ui, problem);
     }
-    fold(ui, "seen", "What was seen of it", |ui| facts::show(ui, app, row));
+    fold(ui, "seen", "What was seen", |ui| facts::show(ui, app, row));
 }
 
 #[cfg(test)]

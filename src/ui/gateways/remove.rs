@@ -9,6 +9,7 @@ use crate::model::card_scan::NONE_FOUND;
 use crate::model::gateway::Sighting;
 use crate::model::wipe::{
     Actor, Answer, Assessment, Outcome, Plan, PlanStep, StepState, StepVerdict, StoreState, StoreVerdict, WIFI,
+    WipeReport,
 };
 use crate::ui::gateways::set_up::access::login;
 use crate::ui::icon;
@@ -55,7 +56,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'
     }
     look::show(ui, remove, connection.as_deref(), pass);
     guard(ui, remove, &name, plan.restarts > 1, pass);
-    if remove.run().is_some_and(|run| run.report().is_some()) {
+    if remove.run().and_then(Run::report).is_some_and(was_done) {
         certificate(ui, remove, pass);
     }
     fold(ui, "card", "Search a card or an image", |ui| card(ui, remove, pass));
@@ -269,7 +270,8 @@ fn left(ui: &mut Ui, shown: &Assessment) {
 
 fn guard(ui: &mut Ui, remove: &mut Remove, name: &str, needs_power: bool, pass: &mut Pass<'_>) {
     let is_running = remove.is_running();
-    let response = field(ui, "Serial number", &mut remove.confirmed, "as the gateway itself tells it, or its name");
+    let response =
+        field(ui, "Serial number or name", &mut remove.confirmed, "as the gateway reports it, not its USB adapter");
     let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     if needs_power && !is_running {
         check(ui, &mut remove.is_attended, "I stand beside it and take its power away when asked", "");
@@ -278,15 +280,20 @@ fn guard(ui: &mut Ui, remove: &mut Remove, name: &str, needs_power: bool, pass: 
         problem_card(ui, mistake);
     }
     let is_typed = !remove.confirmed.trim().is_empty();
-    let why = if is_running { "It runs already" } else { "Type the serial number first" };
+    let why = if is_running { "It runs already" } else { "Type the serial number or name first" };
     // What ended before anything was told did nothing.
-    let again = if remove.run().is_some_and(|run| run.report().is_some()) { " again" } else { "" };
+    let again = if remove.run().and_then(Run::report).is_some_and(was_done) { " again" } else { "" };
     let go = hold_button(ui, &format!("Hold to remove {name}{again}"), is_typed && !is_running, why);
-    muted(ui, "Hold the button or Space for 3 s, or press Enter after the serial number");
+    muted(ui, "Hold the button or Space for 3 s, or press Enter in the field");
     if go || (is_entered && is_typed && !is_running) {
         pass.did(RemoveAction::Started);
     }
     ui.add_space(GRID);
+}
+
+/// Whether a removal did anything; one that was refused did not.
+fn was_done(report: &WipeReport) -> bool {
+    report.assessment.outcome != Outcome::Refused
 }
 
 fn certificate(ui: &mut Ui, remove: &Remove, pass: &mut Pass<'_>) {

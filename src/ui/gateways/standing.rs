@@ -15,6 +15,7 @@ pub(super) const fn look(palette: &Palette, standing: Standing) -> (&'static str
         Standing::NeedsLogin => icon::LOCK,
         Standing::Querying | Standing::SettingUp => icon::NOTCH,
         Standing::Ready => icon::READY,
+        Standing::Managed => icon::JOINED,
         Standing::PressButton => icon::PRESS,
         Standing::AlreadySetUp | Standing::Joined => icon::JOINED,
         Standing::InService => icon::TELEMETRY,

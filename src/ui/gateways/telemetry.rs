@@ -29,7 +29,13 @@ pub(super) fn of_session(ui: &mut Ui, app: &App, session: &Session, pass: &mut P
             format!("{} is watched already", inspection.name)
         }
         Some(inspection) => match inspection.first_message {
-            Some(after) => format!("The first message came {} after the network was sent", short(after)),
+            Some(after) if inspection.is_first_its_own => {
+                format!("Its first message came {} after the network was sent", short(after))
+            }
+            Some(after) => format!(
+                "A message came {} after the network was sent; its topic doesn't name this gateway",
+                short(after)
+            ),
             None if inspection.is_connected() => "Watching the broker: no message has come yet".to_owned(),
             None => "Connecting to the broker".to_owned(),
         },

@@ -37,7 +37,7 @@ impl Opened {
     }
 
     fn begun(&mut self) -> Option<WipeStart> {
-        self.types("Serial number", "GW-7");
+        self.types("Serial number or name", "GW-7");
         self.harness.key_press(Key::Enter);
         self.harness.run();
         while let Ok(command) = self.commands.try_recv() {

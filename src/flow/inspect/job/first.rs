@@ -41,6 +41,8 @@ pub(super) struct First {
     has_fitting: bool,
     /// One that names the gateway is.
     has_named: bool,
+    /// The topic that was told last.
+    told: Option<String>,
 }
 
 impl Job {
@@ -51,8 +53,15 @@ impl Job {
         let first = batch.iter().find(|arrival| !arrival.is_retained && fits(arrival));
         if let (Some(first), Some(before)) = (first, self.setup.start.pushed_before) {
             self.waits_for_first = false;
-            let after = before + Duration::from_micros(first.mono_micros);
-            let topic = visible(&String::from_utf8_lossy(first.topic), TOPIC_SHOWN);
+            self.tell_first(&first, before).await;
+        }
+    }
+
+    async fn tell_first(&mut self, first: &Arrival<'_>, before: Duration) {
+        let after = before + Duration::from_micros(first.mono_micros);
+        let topic = visible(&String::from_utf8_lossy(first.topic), TOPIC_SHOWN);
+        if self.first.told.as_ref() != Some(&topic) {
+            self.first.told = Some(topic.clone());
             let topic_id = self.inspector.find_topic(first.topic);
             self.tell(TelemetryEvent::FirstMessage { after, topic, topic_id }).await;
         }
@@ -96,8 +105,13 @@ impl Job {
                 None => (false, first.filter(|_| !self.first.has_fitting)),
             },
         };
-        let Some(detail) = fitting.map(|arrival| self.detail(&arrival)) else { return };
+        let Some(arrival) = fitting else { return };
+        let detail = self.detail(&arrival);
         (self.first.has_named, self.first.has_fitting) = (named, true);
+        if let (true, Some(before)) = (named, self.setup.start.pushed_before) {
+            // What was told before may have been another's.
+            self.tell_first(&arrival, before).await;
+        }
         if let Err(problem) = self.write(STEP, Phase::Outcome, "observed", detail).await {
             self.warn(problem).await;
         }

@@ -148,12 +148,17 @@ fn driver(ui: &mut Ui, app: &App, option: &DriverOption, pass: &mut Pass<'_>) {
 }
 
 fn kept_network(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    titled_group(ui, "Network from before", "Offered again here. In memory only, until Linesman is closed", |ui| {
-        ui.horizontal_wrapped(|ui| {
-            strong(ui, &crate::model::text::visible(&app.commission.form.draft.ssid, 40));
-            if Button::new("Forget it").quiet().named("Forget this network").pressed(ui) {
-                pass.did(CommissionAction::ForgotNetwork);
-            }
-        });
-    });
+    titled_group(
+        ui,
+        "Network from before",
+        "Its name is offered again until Linesman is closed, and its passphrase if you chose so",
+        |ui| {
+            ui.horizontal_wrapped(|ui| {
+                strong(ui, &crate::model::text::visible(&app.commission.form.draft.ssid, 40));
+                if Button::new("Forget it").quiet().named("Forget this network").pressed(ui) {
+                    pass.did(CommissionAction::ForgotNetwork);
+                }
+            });
+        },
+    );
 }

@@ -12,9 +12,11 @@ mod wifi;
 use egui::{Ui, UiBuilder};
 
 use crate::app::commission::{Button as PressedButton, CommissionAction, Phase, Session};
+use crate::app::discover::display_name;
 use crate::app::gateways::NextAct;
 use crate::app::{Action, App};
 use crate::model::gateway::ProvisioningState;
+use crate::model::text::visible;
 use crate::msg::JobEnd;
 use crate::ui::frame::scrolled;
 use crate::ui::icon;
@@ -70,6 +72,7 @@ pub(super) fn acts(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 
 fn primary_act(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let is_right = app.commission.form.errors().is_empty();
+    let next = app.next_gateway().map(|row| format!("Next: {}", visible(&display_name(row), 24))).unwrap_or_default();
     let label = match app.next_act() {
         Some(NextAct::Connect) if app.commission.session().is_some() => Some(("Connect again", icon::REFRESH, true)),
         Some(NextAct::Connect) => Some(("Connect", icon::COMMISSION, true)),
@@ -77,7 +80,7 @@ fn primary_act(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         Some(NextAct::Correct) if blames_passphrase(app) => Some(("Correct the passphrase", icon::BACK, true)),
         Some(NextAct::Correct) => Some(("Try again", icon::BACK, true)),
         Some(NextAct::CheckNetwork) => Some(("Check the network", icon::CHECK, true)),
-        Some(NextAct::GoOn) => Some(("Next gateway", icon::NEXT, true)),
+        Some(NextAct::GoOn) => Some((next.as_str(), icon::NEXT, true)),
         None => None,
     };
     if let Some((text, glyph, can)) = label {

@@ -153,9 +153,15 @@ fn next_gateway(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let (name, place) = (display_name(row), row.link.place());
     let ssid = visible(app.kept.ssid(), 32);
     if app.kept.is_whole() {
-        muted(ui, &format!("Ready over {place}. It is connected and sent {ssid}"));
+        muted(
+            ui,
+            &format!("Ready over {place}. Going on connects to it and sends it {ssid}, unless others may read along"),
+        );
     } else {
-        muted(ui, &format!("Ready over {place}. It is connected; {ssid} asks for the passphrase again"));
+        muted(
+            ui,
+            &format!("Ready over {place}. Going on connects to it; the passphrase of {ssid} has to be typed again"),
+        );
     }
     let text = format!("Next gateway: {name}");
     if Button::new(&text).icon(icon::NEXT).named(&text).show(ui).on_hover_text("Ctrl+Enter").clicked() {

@@ -141,7 +141,7 @@ fn send_row(ui: &mut Ui, form: &mut WifiForm, is_ready: bool, is_entered: bool, 
         if Button::new("QR code…").icon(icon::QR).named("Fill in from a QR code").pressed(ui) {
             form.qr.is_open = !form.qr.is_open;
         }
-        if form.has_network() && Button::new("Forget").quiet().named("Forget the network").pressed(ui) {
+        if form.has_network() && Button::new("Clear").quiet().named("Clear the form").pressed(ui) {
             pass.did(CommissionAction::ForgotNetwork);
         }
     });
