@@ -257,6 +257,61 @@ fn the_next_gateway_is_connected_and_sent_the_network_whose_passphrase_was_offer
 }
 
 #[test]
+fn a_passphrase_that_others_may_read_along_is_not_sent_by_itself() {
+    let mut bench = Bench::new();
+    let first = bench.connect();
+    bench.fill();
+    bench.app.commission.form.is_offered = true;
+    bench.make_ready(first, ProvisioningState::Ready);
+    bench.act(CommissionAction::Sent);
+    bench.progress(first, joined());
+    bench.apply(Event::JobFinished { job: first, end: done() });
+    let job = opened(&bench.act(Action::WentOnWith(link("/dev/ttyUSB1"))));
+    bench.progress(job, Progress::Protected(Protection::ClearText));
+    assert!(bench.make_ready(job, ProvisioningState::Ready).is_empty());
+    assert!(bench.app.commission.session().unwrap().held_back.is_some());
+    assert_eq!(bench.act(CommissionAction::Sent).len(), 1, "a person may");
+}
+
+#[test]
+fn the_next_gateway_is_one_that_the_list_shows() {
+    let mut bench = Bench::new();
+    bench.answers("/dev/ttyUSB1");
+    assert!(bench.app.next_gateway().is_some());
+    bench.app.discover.filter = "ttyUSB0".into();
+    bench.act(DiscoverAction::FilterChanged);
+    bench.app.tick(bench.now);
+    assert!(bench.app.next_gateway().is_none(), "it is filtered away");
+}
+
+#[test]
+fn a_batch_that_could_not_set_a_gateway_up_leaves_it_as_it_stood() {
+    let mut bench = Bench::new();
+    let job = bench.connect();
+    bench.fill();
+    bench.make_ready(job, ProvisioningState::Ready);
+    bench.act(CommissionAction::Sent);
+    bench.progress(job, joined());
+    let standing =
+        |bench: &Bench| bench.app.discover.stand(bench.app.discover.row(&link("/dev/ttyUSB0")).unwrap()).standing;
+    let before = standing(&bench);
+    bench.act(DiscoverAction::MarkedAll);
+    bench.app.batch.draft.ssid = "Office".into();
+    bench.app.batch.draft.passphrase = Secret::new("correct horse".into());
+    assert!(bench.act(BatchAction::Started(None)).is_empty(), "a session is open with one of them");
+    bench.apply(Event::JobFinished { job, end: done() });
+    let (batch, _) = batch_start(bench.act(BatchAction::Started(None)));
+    let tell = |bench: &mut Bench, state: RowState| {
+        bench.apply(Event::BatchProgressed { job: batch, event: BatchEvent::Row { index: 0, state } });
+    };
+    tell(&mut bench, RowState::Open);
+    assert_eq!(standing(&bench), Standing::Queued);
+    let failed = RowResult::without_session(RowOutcome::Failed, "serial.busy", "No".into(), "Try".into());
+    tell(&mut bench, RowState::Ended(Box::new(failed)));
+    assert_eq!(standing(&bench), before);
+}
+
+#[test]
 fn a_gateway_that_already_has_a_network_is_not_overwritten_by_itself() {
     let mut bench = Bench::new();
     let first = bench.connect();

@@ -495,3 +495,10 @@ fn the_command_line_says_why_nothing_can_be_heard() {
     let Some(bus) = Bus::start() else { return };
     discover(&place, &bus.address, &[]).expect_problem(3, "ble.no_service");
 }
+
+#[test]
+fn a_simulated_device_on_the_air_is_known_as_one() {
+    let links = crate::support::ble_links(crate::support::ble_gateway(&[]));
+    assert!(links.is_played(&crate::support::ble_address()));
+    assert!(!links.is_played(&LinkAddress::Ble("C4:4F:33:00:00:99".into())));
+}

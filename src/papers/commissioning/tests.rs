@@ -209,6 +209,14 @@ fn a_removal_leaves_open_what_it_may_not_claim() {
 }
 
 #[test]
+fn the_first_telemetry_is_the_gateways_own_where_there_is_one() {
+    let mut log = Log::default();
+    log.joined("S1", "hall-3").heard("site/heat-pump/power", "1").heard("site/hall-3/t", "21.5");
+    let first = of(&log, "S1").gateways[0].first_telemetry.clone().unwrap();
+    assert_eq!((first.topic.as_str(), first.is_named), ("site/hall-3/t", true));
+}
+
+#[test]
 fn a_gateway_that_came_back_has_a_report_of_its_own_that_names_the_removal() {
     let mut log = Log::default();
     log.joined("S1", "hall-3").heard("site/hall-3/t", "old value");
