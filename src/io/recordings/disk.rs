@@ -18,6 +18,9 @@ pub(super) trait Disk: Write + Send {
     /// Waits until all of it is on the disk.
     fn sync(&mut self) -> io::Result<()>;
 
+    /// It is complete: others may replace it from now on, even if it stays open for a moment.
+    fn release(&mut self) {}
+
     /// Whether it is a plain file, not a pipe or a device.
     fn is_plain(&self) -> bool {
         false
@@ -41,6 +44,11 @@ impl Disk for File {
             Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
             synced => synced,
         }
+    }
+
+    fn release(&mut self) {
+        // One that was not marked has nothing to give up.
+        let _ = self.unlock();
     }
 
     fn is_plain(&self) -> bool {

@@ -202,10 +202,17 @@ impl FileOutput {
         if std::mem::replace(&mut self.is_finished, true) {
             return Ok(());
         }
-        if self.claim.is_open() {
+        let finished = if self.claim.is_open() {
             // There is nothing in it, and it goes with its claim.
-            return Ok(());
-        }
+            Ok(())
+        } else {
+            self.write_index()
+        };
+        self.disk.release();
+        finished
+    }
+
+    fn write_index(&mut self) -> io::Result<()> {
         let index = self.index.finish(self.bytes);
         if let Err(error) = self.disk.write_all(&index) {
             // Better none than half of one; a reader makes it anew.
