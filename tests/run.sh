@@ -222,6 +222,6 @@ fi
 echo
 # The closing lines of the test runners, the largest run last.
 for name in documentation-tests "${APART[@]//_/-}" tests; do
-  grep -hE '^ *(test result: |Summary )' "$logs/$name.log" || echo "$name: no result"
+  grep -ahE '^ *(test result: |Summary )' "$logs/$name.log" || echo "$name: no result"
 done
 exit "$failed"

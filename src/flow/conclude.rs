@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::port::LinkError;
 use crate::model::credentials::{WifiCredentials, WifiKey};
-use crate::model::gateway::Protection;
+use crate::model::gateway::{Protection, ProvisioningState};
 use crate::model::ids::DriverId;
 use crate::model::outcome::{Cause, Evidence, EvidenceKind, Outcome, WRONG_PASSPHRASE};
 use crate::model::problem::Explain;
@@ -311,6 +311,10 @@ fn silence_causes(end: &End) -> Vec<Cause> {
             let because = || format!("Its last word was that it {word}");
             vec![cause("It could not join and names no reason", because()), hangs("It never said that it joined")]
         }
+        Some(word) if !end.has_begun => vec![
+            cause("It waits for something else first", format!("Its last word was that it {word}")),
+            hangs("It never said that it began to join"),
+        ],
         Some(_) => joining_causes(),
     }
 }
@@ -468,6 +472,9 @@ fn next_step(facts: &Facts<'_>, causes: &[Cause]) -> String {
         Ground::NotNamed => "Connect again and look at its state; look for it in the router's list of devices".into(),
         Ground::NoWord if facts.end.last_word.is_none() => {
             "Restart the gateway, connect again and see whether it already has a network before sending again".into()
+        }
+        Ground::NoWord if facts.end.last_word.as_deref() == Some(ProvisioningState::AuthorizationRequired.label()) => {
+            "Press the button on the gateway and send again within a minute".into()
         }
         Ground::NoWord | Ground::StillJoining => {
             "Wait a minute and watch the state here; look for the gateway in the router's list of devices".into()

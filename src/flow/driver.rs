@@ -122,6 +122,11 @@ pub(super) trait Driver: Send {
         not_offered(self.id(), Step::Reset)
     }
 
+    /// Whether the gateway was heard starting since this was asked last.
+    fn heard_start(&mut self) -> bool {
+        false
+    }
+
     /// Whether it tells a state that nobody asked for, so that listening to it is worthwhile.
     fn tells_unasked(&self) -> bool {
         false

@@ -381,13 +381,17 @@ impl Esp {
     }
 
     async fn verdict(&mut self) -> Followed {
+        // It is asked only once it took them.
+        let taken = || Some("took the credentials".to_owned());
         let (seen, last_word, broken) = match self.run(Operation::Follow).await {
             Ok(Answer::Station(station)) => {
                 self.has_joined = matches!(&station, Station::Joined(joined) if joined.ssid == self.ssid);
                 (self.observed(station), self.last_word(), None)
             }
-            Err(SessionError::Link(error)) => (Observation::LinkLost, self.last_word(), Some(error)),
-            Ok(_) | Err(SessionError::Esp(EspError::NoReply { .. })) => (Observation::TimeOver, self.last_word(), None),
+            Err(SessionError::Link(error)) => (Observation::LinkLost, self.last_word().or_else(taken), Some(error)),
+            Ok(_) | Err(SessionError::Esp(EspError::NoReply { .. })) => {
+                (Observation::TimeOver, self.last_word().or_else(taken), None)
+            }
             Err(error) => {
                 self.transcript.note(self.report.elapsed(), &error.to_string());
                 (Observation::Garbled, Some("gave an answer that cannot be read".into()), None)

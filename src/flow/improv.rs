@@ -15,7 +15,7 @@ use super::driver::{Driver, Followed, Limits, Name, Scan};
 use super::drivers::{Opening, Unit};
 use super::error::SessionError;
 use super::heard::Heard;
-use super::log_lines::LogLines;
+use super::log_lines::{LogLines, tells_of_a_start};
 use super::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent};
 use super::report::Report;
 use super::transcript::SharedTranscript;
@@ -85,6 +85,8 @@ struct Improv {
     states: States,
     /// The addresses it told last.
     addresses: Vec<String>,
+    /// It was heard starting.
+    has_started: bool,
 }
 
 impl Improv {
@@ -101,6 +103,7 @@ impl Improv {
             heard: Heard::default(),
             states: States::default(),
             addresses: Vec::new(),
+            has_started: false,
         }
     }
 
@@ -200,6 +203,7 @@ impl Improv {
         }
         let log = self.decoder.take_log();
         let lines = self.log.push(&log);
+        self.has_started |= lines.iter().any(|line| tells_of_a_start(line));
         if !lines.is_empty() {
             self.report.send(Progress::DeviceLog(lines)).await;
         }
@@ -294,6 +298,7 @@ impl Driver for Improv {
             self.transcript.learn(credentials);
             self.log.redactor = self.transcript.redactor();
             self.states = States::default();
+            self.has_started = false;
             let ssid = credentials.ssid.octets().to_vec();
             let request = Request::WifiSettings { ssid, password: Secret::new(credentials.password().to_owned()) };
             // A request that does not fit is refused before anything is sent.
@@ -345,6 +350,10 @@ impl Driver for Improv {
             self.transcript.note(self.report.elapsed(), "pulse the reset line");
             self.link.send(LinkCommand::PulseReset).await.map_err(SessionError::from)
         })
+    }
+
+    fn heard_start(&mut self) -> bool {
+        std::mem::take(&mut self.has_started)
     }
 
     fn tells_unasked(&self) -> bool {

@@ -7,6 +7,15 @@ use crate::model::text::visible_octets;
 /// Longest line of device log that is shown; longer ones are broken.
 const LOG_LINE: usize = 400;
 
+/// What firmware writes when it starts: Espressif's boot loader, MCUboot, Zephyr, U-Boot, and what calls itself a boot.
+const BOOT: [&str; 7] = ["rst:0x", "esp-rom:", "ets jul", "booting", "boot:", "u-boot", "mcuboot"];
+
+/// Whether a line of log is written when a device starts.
+pub(super) fn tells_of_a_start(line: &str) -> bool {
+    let line = line.to_lowercase();
+    BOOT.iter().any(|words| line.contains(words))
+}
+
 /// Cuts a device's log into lines, redacted and safe to show.
 pub(super) struct LogLines {
     pub(super) redactor: Redactor,

@@ -43,6 +43,8 @@ type Due = (Duration, Vec<u8>);
 struct Peer<F> {
     react: F,
     due: Vec<(Instant, Vec<u8>)>,
+    /// Whether its reset line leads anywhere.
+    has_reset_line: bool,
 }
 
 impl<F: FnMut(&[u8], Instant) -> Vec<Due> + Send> SimulatedDevice for Peer<F> {
@@ -52,7 +54,11 @@ impl<F: FnMut(&[u8], Instant) -> Vec<Due> + Send> SimulatedDevice for Peer<F> {
         self.due.sort_by_key(|(at, _)| *at);
     }
 
-    fn handle_reset(&mut self, _now: Instant) {}
+    fn handle_reset(&mut self, now: Instant) {
+        if self.has_reset_line {
+            self.due = vec![(now + Duration::from_millis(200), b"rst:0x1 (POWERON_RESET)\r\n".to_vec())];
+        }
+    }
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.due.first().map(|(at, _)| *at)
@@ -65,14 +71,26 @@ impl<F: FnMut(&[u8], Instant) -> Vec<Due> + Send> SimulatedDevice for Peer<F> {
 }
 
 fn links(react: impl FnMut(&[u8], Instant) -> Vec<Due> + Send + 'static) -> Arc<dyn Links> {
+    wired(true, react)
+}
+
+fn wired(has_reset_line: bool, react: impl FnMut(&[u8], Instant) -> Vec<Due> + Send + 'static) -> Arc<dyn Links> {
     let facts = PortFacts { is_simulated: true, ..PortFacts::default() };
-    Arc::new(SimulatedLinks::default().with(address(), facts, Peer { react, due: Vec::new() }))
+    Arc::new(SimulatedLinks::default().with(address(), facts, Peer { react, due: Vec::new(), has_reset_line }))
 }
 
 /// A gateway that speaks Improv and answers each request with messages, each after a while.
-pub(crate) fn improv(mut answer: impl FnMut(Asked) -> Vec<(Duration, Message)> + Send + 'static) -> Arc<dyn Links> {
+pub(crate) fn improv(answer: impl FnMut(Asked) -> Vec<(Duration, Message)> + Send + 'static) -> Arc<dyn Links> {
+    improv_wired(true, answer)
+}
+
+/// The same, on a cable that has a reset line or none.
+pub(crate) fn improv_wired(
+    has_reset_line: bool,
+    mut answer: impl FnMut(Asked) -> Vec<(Duration, Message)> + Send + 'static,
+) -> Arc<dyn Links> {
     let mut decoder = Decoder::default();
-    links(move |bytes, now| {
+    wired(has_reset_line, move |bytes, now| {
         let requests = decoder.push(bytes, now).into_iter().filter_map(|packet| parse_request(&packet).ok());
         let answers = requests.collect::<Vec<_>>().into_iter().flat_map(&mut answer);
         answers.map(|(after, message)| (after, encode_message(&message).expect("it fits"))).collect()
@@ -417,12 +435,17 @@ async fn a_gateway_that_could_not_join_and_then_tries_again_by_itself_joined() {
     let gives_up: &[(u64, Word)] = &[(10, Is(Provisioning)), (500, CouldNot), (600, Is(Ready))];
     let unnamed: &[(u64, Word)] =
         &[(10, Is(Provisioning)), (500, Is(Ready)), (5000, Is(Provisioning)), (9000, Is(Provisioned)), (9001, At(AT))];
+    let restarts: &[(u64, Word)] =
+        &[(10, Is(Provisioning)), (500, Is(Ready)), (18_000, Is(Provisioned)), (18_001, At(AT))];
+    let flips: &[(u64, Word)] = &[(10, Is(Provisioning)), (500, CouldNot), (2000, Is(Provisioned)), (2300, Is(Ready))];
     let never_ends: &[(u64, Word)] = &[(10, Is(Provisioning)), (500, Is(Ready)), (5000, Is(Provisioning))];
     for (words, verdict) in [
         (again, Verdict::Joined),
         (flaps, Verdict::Joined),
         (gives_up, Verdict::Refused),
         (unnamed, Verdict::Joined),
+        (restarts, Verdict::Joined),
+        (flips, Verdict::Refused),
         (never_ends, Verdict::Unknown),
     ] {
         let verdicts = with_network(None, words).await;

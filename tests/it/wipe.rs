@@ -21,7 +21,7 @@ use linesman::proto::improv::Request;
 use linesman::sim::{Air, CONSOLE_ACCOUNT, CONSOLE_PASSWORD, Card, ConsoleDevice, Fault, SimulatedLinks};
 use tokio::sync::{mpsc, watch};
 
-use crate::hostile::{at_once, greeting, improv, state};
+use crate::hostile::{at_once, greeting, improv_wired, state};
 use crate::support::{MemoryRecords, PASSPHRASE, SSID, info};
 
 const SERIAL: &str = "GW-0417";
@@ -224,9 +224,9 @@ async fn another_gateway_after_the_restart_ends_it_as_unknown() {
 /// Some firmware says that it waits for a network whenever it isn't connected to one: also while it joins the one it still has.
 #[tokio::test(start_paused = true)]
 async fn a_gateway_that_still_joins_after_its_restart_was_not_seen_empty() {
-    let wipe = async |joins_after: Duration| {
+    let wipe = async |joins_after: Duration, has_reset_line: bool| {
         let mut began = None;
-        let links = improv(move |asked| {
+        let links = improv_wired(has_reset_line, move |asked| {
             let now = tokio::time::Instant::now();
             let is_joined = now - *began.get_or_insert(now) >= joins_after;
             match asked {
@@ -254,12 +254,15 @@ async fn a_gateway_that_still_joins_after_its_restart_was_not_seen_empty() {
         running.await.unwrap();
         report.unwrap()
     };
-    let joins = wipe(Duration::from_secs(12)).await;
+    let joins = wipe(Duration::from_secs(16), true).await;
     assert_eq!(joins.assessment.stores[0].state, StoreState::StillThere, "{joins:#?}");
     assert_eq!(joins.assessment.outcome, Outcome::Incomplete, "{joins:#?}");
-    let empty = wipe(Duration::MAX).await;
+    let empty = wipe(Duration::MAX, true).await;
     assert_eq!(empty.assessment.stores[0].state, StoreState::SeenEmpty, "{empty:#?}");
     assert!(empty.assessment.stores[0].says.contains("20 s after its restart"), "{empty:#?}");
+    assert_eq!((empty.assessment.outcome, empty.restarts), (Outcome::Complete, 1), "{empty:#?}");
+    let nowhere = wipe(Duration::MAX, false).await;
+    assert_eq!((nowhere.assessment.outcome, nowhere.restarts), (Outcome::Incomplete, 0), "the pulse went nowhere");
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,6 +24,9 @@ rooms=${ROOMS_DIR:-$PWD/target/rooms}
 mkdir -p "$rooms/logs"
 rooms=$(cd "$rooms" && pwd)
 readonly rooms tree=$rooms/tree
+# Two runs in one tree would take each other's folders away.
+exec 9>"$rooms/lock"
+flock --nonblock 9 || { echo "Another run is in $rooms." >&2; exit 2; }
 readonly who=kim clone="/home/kim/My gateways – Geräte/linesman"
 readonly trusted=/etc/ssl/certs/ca-certificates.crt
 # Cargo rebuilds all dependencies if the folder of their sources has another path, so it has the same in here.

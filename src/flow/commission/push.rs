@@ -38,8 +38,9 @@ pub(super) struct OpenPush {
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
 /// How long "it could not join" has to stand before it counts.
 const SETTLE: Duration = Duration::from_secs(3);
-/// The same where it named no error and only waits for a network again.
-const SETTLE_UNNAMED: Duration = Duration::from_secs(6);
+/// The same where it named no error and only waits for a network again: one that restarts on the way says that too until it has
+/// joined.
+const SETTLE_UNNAMED: Duration = Duration::from_secs(25);
 /// The same once the gateway says that it joins again.
 const TRYING_AGAIN: Duration = Duration::from_secs(15);
 /// So often a gateway may change its word while nobody asks; after that it is left at what was known last.
@@ -149,7 +150,7 @@ impl Session {
         }
         if broken.is_none() {
             self.read_back(device, &mut broken).await;
-            self.settle(device).await;
+            self.settle(device, &mut broken).await;
         }
         self.look_from_here().await;
         self.finish_push().await?;
@@ -224,25 +225,68 @@ impl Session {
     }
 
     /// What a gateway says first isn't always its last word: some try again by themselves, and some tell a state that is over.
-    /// So "it could not join" counts once it has stood for a while.
-    async fn settle(&mut self, device: &mut dyn Driver) {
-        if !device.tells_unasked() {
+    /// So "it could not join" counts once it has stood for a while, and what takes it back is asked about like any other word.
+    async fn settle(&mut self, device: &mut dyn Driver, broken: &mut Option<SessionError>) {
+        let settles_in = self.open_push.as_ref().and_then(OpenPush::settles_in);
+        let Some(settles_in) = settles_in.filter(|_| device.tells_unasked()) else { return };
+        let before = self.ground();
+        let waits_for = "the gateway to stand by that, or to try again by itself";
+        self.hear_out(device, waits_for, settles_in, |push| push.settles_in().is_none()).await;
+        if self.ground() == Some(Ground::FellBack) && device.heard_start() {
+            self.restarted();
+        }
+        if self.ground() == before {
             return;
         }
-        let Some(push) = &mut self.open_push else { return };
-        let Some(settles_in) = push.settles_in() else { return };
-        let first = push.end().ground;
-        let mut until = Instant::now() + settles_in;
-        let mut is_trying_again = false;
-        while let Some(state) = heard_until(&mut until, &mut is_trying_again, device).await {
-            let is_word = push.hear(state);
-            if is_word && state != ProvisioningState::Provisioning && push.settles_in().is_none() {
-                break;
-            }
+        if self.ground().is_some_and(|ground| ground.verdict() == Verdict::Joined) {
+            self.hear_out(device, "the gateway to stand by that", SETTLE, |_| false).await;
+            self.note_word();
+            return self.read_back(device, broken).await;
         }
-        let end = push.end();
-        if end.ground != first {
-            push.evidence.push(evidence_of(&end, self.setup.report.elapsed()));
+        self.note_word();
+    }
+
+    /// Takes in what the gateway tells for so long, or until that settles it.
+    async fn hear_out(
+        &mut self,
+        device: &mut dyn Driver,
+        waits_for: &str,
+        span: Duration,
+        is_settled: fn(&OpenPush) -> bool,
+    ) {
+        let report = self.setup.report.clone();
+        let Some(push) = &mut self.open_push else { return };
+        let heard = async {
+            let (mut until, mut is_trying_again) = (Instant::now() + span, false);
+            while let Some(state) = heard_until(&mut until, &mut is_trying_again, device).await {
+                let is_word = push.hear(state);
+                if is_word && state != ProvisioningState::Provisioning && is_settled(push) {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        // It ends by itself before.
+        let _ = step::within(&report, Step::ReadBack, waits_for, span + TRYING_AGAIN, heard).await;
+    }
+
+    /// It was heard starting on the way: that it has no network then says nothing of the attempt.
+    fn restarted(&mut self) {
+        if let Some(push) = &mut self.open_push {
+            push.followed.observations = vec![Observation::Began, Observation::TimeOver];
+            push.followed.last_word = Some("restarted on the way".to_owned());
+        }
+    }
+
+    fn ground(&self) -> Option<Ground> {
+        self.open_push.as_ref().map(|push| push.end().ground)
+    }
+
+    /// Puts among the evidence what is known by now.
+    fn note_word(&mut self) {
+        let at = self.setup.report.elapsed();
+        if let Some(push) = &mut self.open_push {
+            push.evidence.push(evidence_of(&push.end(), at));
         }
     }
 

@@ -1,10 +1,15 @@
 //! Taking a gateway out of service by what its commissioning driver offers: whoever has no command that removes anything can
 //! still say whether it has a network.
 
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
 use super::{Done, Place, Removal, Restart, Wiper};
 use crate::flow::device::DeviceError;
 use crate::flow::driver::Driver;
 use crate::flow::drivers::Opening;
+use crate::flow::error::SessionError;
 use crate::flow::port::Boxed;
 use crate::model::gateway::{DeviceInfo, Protection, ProvisioningState};
 use crate::model::problem::Explain as _;
@@ -15,6 +20,8 @@ use crate::profile::{PushWay, Template};
 
 /// What is sent to an endpoint that wipes a device.
 const FACTORY_RESET: &[u8] = b"factory-reset";
+/// How long after its reset line was pulsed a gateway is listened to: it writes its first lines within a second or two.
+const START_HEARD: Duration = Duration::from_secs(3);
 /// Longest name of a gateway.
 const NAME_CHARS: usize = 80;
 
@@ -154,8 +161,18 @@ impl Wiper for DriverWiper {
             if !self.driver.capabilities().reset_line {
                 return Ok(Restart::ByHand("Nothing on this link restarts the gateway: take its power away".into()));
             }
+            self.driver.heard_start();
             self.driver.pulse_reset().await?;
-            Ok(Restart::Asked)
+            let until = Instant::now() + START_HEARD;
+            while let Ok(heard) = timeout_at(until, self.driver.listen()).await {
+                heard.map_err(SessionError::from)?;
+            }
+            // Many boards have no reset line on the cable, and the pulse goes nowhere.
+            Ok(if self.driver.heard_start() {
+                Restart::Asked
+            } else {
+                Restart::ByHand("Nothing shows that the reset line restarted it: take its power away".into())
+            })
         })
     }
 

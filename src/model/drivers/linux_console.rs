@@ -35,7 +35,7 @@ pub(super) const FACTS: DriverFacts = DriverFacts {
             store("network-manager-state", "/var/lib/NetworkManager"),
             store("netplan", "/etc/netplan and /run/netplan"),
             store("wpa-supplicant", "/etc/wpa_supplicant and /run/wpa_supplicant"),
-            store("other-managers", "/var/lib/iwd and /var/lib/connman"),
+            store("other-managers", "/var/lib/iwd, /var/lib/connman and /etc/network/interfaces"),
             store("boot", "First-run files under /boot"),
             store("history", "Histories of shells"),
             store("logs", "/var/log and the journal"),

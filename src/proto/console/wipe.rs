@@ -78,9 +78,13 @@ pub const PLACES: [Places; 8] = [
     Places {
         key: "network-manager",
         paths: "/etc/NetworkManager /run/NetworkManager /usr/lib/NetworkManager",
-        pattern: "^(ps[k]|wep-key[0-3]|passwor[d]|leap-passwor[d]|private-key-passwor[d])=.",
+        pattern: "^ *(ps[k]|wep-key[0-3]|passwor[d](-raw)?|leap-passwor[d]|private-key-passwor[d]|pi[n]) *= *[^ ]",
     },
-    Places { key: "network-manager-state", paths: "/var/lib/NetworkManager", pattern: "^(ps[k]|passwor[d])=." },
+    Places {
+        key: "network-manager-state",
+        paths: "/var/lib/NetworkManager",
+        pattern: "^ *(ps[k]|passwor[d]) *= *[^ ]",
+    },
     Places {
         key: "netplan",
         paths: "/etc/netplan /run/netplan /lib/netplan",
@@ -89,12 +93,12 @@ pub const PLACES: [Places; 8] = [
     Places {
         key: "wpa-supplicant",
         paths: "/etc/wpa_supplicant /etc/wpa_supplicant.conf /run/wpa_supplicant",
-        pattern: "^[^#]*(ps[k]|sae_passwor[d]|passwor[d]|wep_key[0-3])=.",
+        pattern: "^[^#]*(ps[k]|sae_passwor[d]|passwor[d]|wep_key[0-3]) *=.",
     },
     Places {
         key: "other-managers",
-        paths: "/var/lib/iwd /var/lib/connman /etc/config/wireless",
-        pattern: "^(Passphras[e]|PreSharedKe[y])=.|option ke[y] ",
+        paths: "/var/lib/iwd /var/lib/connman /etc/config/wireless /etc/network/interfaces /etc/network/interfaces.d",
+        pattern: "^ *(Passphras[e]|PreSharedKe[y]|Passwor[d]|SAE-PT-Grou[p][0-9]*) *=.|option ke[y] |^[^#]*(wpa-ps[k]|wpa-passphras[e]|wireless-ke[y]1?) +[^ ]",
     },
     Places {
         key: "boot",
@@ -105,7 +109,7 @@ pub const PLACES: [Places; 8] = [
     Places {
         key: "history",
         paths: "/root/.*_history /home/*/.*_history",
-        pattern: "passwor[d] +[^ ]|wpa_passphras[e] +[^ ]|wifi-sec.ps[k] +[^ ]",
+        pattern: "(passwor[d]|passphras[e]|ps[k])[ =]+[^ ]",
     },
     Places { key: "logs", paths: "/var/log /run/log", pattern: "(ps[k]|passphras[e]) ?[=:] ?[^] [<]" },
 ];

@@ -226,6 +226,8 @@ pub fn parse_addresses(strings: &[Vec<u8>]) -> Vec<String> {
         .iter()
         .map(|octets| visible_octets(octets, 200))
         .filter(|text| text.starts_with("http://") || text.starts_with("https://"))
+        // What a device without an address makes of it.
+        .filter(|text| !text.contains("//0.0.0.0"))
         .take(8)
         .collect()
 }
