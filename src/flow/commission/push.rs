@@ -268,6 +268,8 @@ impl Session {
         };
         // It ends by itself before.
         let _ = step::within(&report, Step::ReadBack, waits_for, span + TRYING_AGAIN, heard).await;
+        let word = evidence_of(&push.end(), report.elapsed()).text;
+        report.done(Step::ReadBack, word).await;
     }
 
     /// It was heard starting on the way: that it has no network then says nothing of the attempt.
