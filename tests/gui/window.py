@@ -33,7 +33,7 @@ NAMES = {
     "site_network": "Network",
     "site_passphrase": "Passphrase",
     "site_user": "User",
-    "site_secret": "Password",
+    "site_secret": "Password or proof",
     # The list: the row of the gateway to set up (one that speaks Improv), and what querying it brings.
     "gateway": re.compile(r"^(?P<name>Gateway with Improv.*), (?P<place>/dev/pts/\d+), "),
     "query": "Query {place}",
