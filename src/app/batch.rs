@@ -99,6 +99,10 @@ pub struct Batch {
     pub secrets: Vec<SecretField>,
     /// The network of marked gateways; edited in place.
     pub draft: WifiDraft,
+    /// The user name for marked gateways that ask for one; edited in place.
+    pub username: String,
+    /// Their password or proof of possession; edited in place.
+    pub login: Secret<String>,
     /// Leave the gateways' own scans out; edited in place.
     pub is_unscanned: bool,
     /// Where results are written to; edited in place.
@@ -258,16 +262,19 @@ impl Batch {
         }
     }
 
-    /// Takes the gateways that are marked in the list.
-    pub(super) fn take(&mut self, marked: Vec<Marked>, kept: &KeptNetwork) {
+    /// Takes the gateways that are marked in the list; `set_up` names those that have a network already.
+    pub(super) fn take(&mut self, marked: Vec<Marked>, set_up: &[String], kept: &KeptNetwork) {
         if self.is_running() || self.is_checking() || marked.is_empty() {
             return;
         }
         // What was typed for some of them holds for all of them.
         let is_growing = matches!(self.source, Source::Marked(_)) && !self.was_begun();
-        let draft = if is_growing { std::mem::take(&mut self.draft) } else { kept.draft().clone() };
-        *self = Self { path: std::mem::take(&mut self.path), draft, ..Self::default() };
+        let typed = if is_growing { std::mem::take(self) } else { Self { login: room(), ..Self::default() } };
+        let draft = if is_growing { typed.draft } else { kept.draft().clone() };
+        let path = if is_growing { typed.path } else { std::mem::take(&mut self.path) };
+        *self = Self { path, draft, username: typed.username, login: typed.login, ..Self::default() };
         self.draft.passphrase.expose_mut().reserve(SECRET_ROOM);
+        self.notes = has_network_already(set_up).into_iter().collect();
         let heads = marked.iter().enumerate().map(|(place, marked)| head(place, marked, &self.draft.ssid));
         self.rows = heads.map(|head| Row { head, state: RowState::Open }).collect();
         self.source = Source::Marked(marked);
@@ -366,7 +373,7 @@ impl Batch {
                 let secrets = self.secrets.iter().map(|secret| (secret.name.clone(), secret.value.clone())).collect();
                 BatchSource::Manifest { path: PathBuf::from(path), secrets }
             }
-            Source::Marked(marked) => match plans(marked, &self.draft, desk) {
+            Source::Marked(marked) => match plans(marked, &self.draft, &self.access(), desk) {
                 Ok(rows) => BatchSource::Selected { rows, batch: self.number },
                 Err(problem) => {
                     self.problem = Some(problem);
@@ -391,6 +398,11 @@ impl Batch {
             out,
         };
         vec![Command::Batch { job, command: BatchCommand::Start(Box::new(start)) }]
+    }
+
+    /// What marked gateways are logged in to with.
+    fn access(&self) -> Access {
+        Access::typed(&self.username, &self.login)
     }
 
     fn steer(&self, command: BatchCommand) -> Vec<Command> {
@@ -441,12 +453,21 @@ fn head(place: usize, marked: &Marked, ssid: &str) -> RowHead {
     }
 }
 
+/// What is to be known of gateways that have a network already.
+fn has_network_already(names: &[String]) -> Option<String> {
+    match names {
+        [] => None,
+        [name] => Some(format!("{name} already has a network; it gets this one instead")),
+        names => Some(format!("{} of them already have a network; they get this one instead", names.len())),
+    }
+}
+
 fn number(place: usize) -> u32 {
     u32::try_from(place + 1).unwrap_or(u32::MAX)
 }
 
 /// The orders for marked gateways, all with the same network, if every profile among them lets it pass.
-fn plans(marked: &[Marked], draft: &WifiDraft, desk: &Desk<'_>) -> Result<Vec<RowPlan>, Problem> {
+fn plans(marked: &[Marked], draft: &WifiDraft, access: &Access, desk: &Desk<'_>) -> Result<Vec<RowPlan>, Problem> {
     let mut checked = BTreeSet::new();
     for marked in marked.iter().filter(|marked| checked.insert(marked.profile.clone())) {
         let profile = marked.profile.as_ref().and_then(|id| desk.catalog.get(id));
@@ -462,7 +483,7 @@ fn plans(marked: &[Marked], draft: &WifiDraft, desk: &Desk<'_>) -> Result<Vec<Ro
         profile: marked.profile.clone(),
         driver: marked.driver,
         network: Some(draft.clone()),
-        access: Access::default(),
+        access: access.clone(),
         credentials: Vec::new(),
         content: format!("{} {} {}", marked.link, marked.driver, draft.ssid),
     };

@@ -75,6 +75,9 @@ impl App {
                 if let TelemetryEvent::FirstMessage { topic, .. } = &event {
                     self.note_first_message(topic);
                 }
+                if let TelemetryEvent::GatewayHeard { name, topic, .. } = &event {
+                    self.note_heard(name, topic);
+                }
                 // Known from its beginning: after a crash it is the one that is looked for.
                 if let TelemetryEvent::Kept(Ok(state))
                 | TelemetryEvent::Recorded(state)
@@ -95,10 +98,9 @@ impl App {
                 return check.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
             }
             Event::BatchProgressed { job, event } => {
-                if self.batch.is_job(job) {
-                    self.note_row(&event);
-                }
+                let commands = if self.batch.is_job(job) { self.note_row(&event) } else { Vec::new() };
                 self.batch.told(job, event);
+                return commands;
             }
             Event::SessionProgressed { job, at, progress } => {
                 self.note_session(job, &progress);

@@ -42,7 +42,7 @@ pub use action::Action;
 pub use ticket::Ticket;
 pub use toasts::{Holds, Toast, ToastText, Toasts};
 
-use self::batch::{Batch, BatchAction};
+use self::batch::{Batch, BatchAction, Marked};
 use self::check::{CheckAction, NetworkCheck};
 use self::commission::{Commission, CommissionAction, Handled};
 use self::device::{Device, DeviceAction, Target};
@@ -67,6 +67,7 @@ use crate::model::gateway::Sighting;
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
+use crate::model::standing::Standing;
 use crate::msg::{Command, DemoSite, Event, JobEnd};
 use crate::profile::Catalog;
 
@@ -581,7 +582,16 @@ impl App {
             return;
         }
         self.removals.take(&marked);
-        self.batch.take(marked, &self.kept);
+        let set_up: Vec<String> =
+            marked.iter().filter(|marked| self.has_network(marked)).map(|marked| marked.name.clone()).collect();
+        self.batch.take(marked, &set_up, &self.kept);
+    }
+
+    /// Whether a gateway of the list has a network, as far as is known.
+    fn has_network(&self, marked: &Marked) -> bool {
+        let row = self.discover.row(&marked.link);
+        let standing = row.map(|row| self.discover.stand(row).standing);
+        matches!(standing, Some(Standing::AlreadySetUp | Standing::Joined | Standing::InService))
     }
 
     fn on_batch(&mut self, action: BatchAction, now: Instant) -> Vec<Command> {

@@ -1,6 +1,6 @@
 //! What becomes known of gateways: from discovery, sessions, batches, telemetry and removals.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::gateways::Tab;
 use super::{App, Desk, batch};
@@ -12,6 +12,7 @@ use crate::model::standing::Done;
 use crate::model::wipe::{Outcome, Told, WipeReport};
 use crate::msg::batch::{BatchEvent, RowState};
 use crate::msg::device::DeviceProgress;
+use crate::msg::telemetry::TelemetryCommand;
 use crate::msg::{Command, Progress, Step};
 
 impl App {
@@ -38,6 +39,18 @@ impl App {
         let Self { commission, discover, .. } = self;
         for session in commission.iter().filter_map(|one| one.session()) {
             discover.heard_from(&session.target.link, session.name(), topic);
+        }
+    }
+
+    /// A message of a gateway came that was set up while something was watched already.
+    pub(super) fn note_heard(&mut self, name: &str, topic: &str) {
+        let Self { commission, batch, discover, .. } = self;
+        let sessions = commission.iter().filter_map(|one| one.session()).filter(|session| session.name() == name);
+        let rows = batch.rows().iter().filter(|row| row.head.name == name);
+        let of_rows = rows.filter_map(|row| batch::result(&row.state)?.link.parse().ok());
+        let links: Vec<LinkAddress> = sessions.map(|session| session.target.link.clone()).chain(of_rows).collect();
+        for link in &links {
+            discover.heard_from(link, name, topic);
         }
     }
 
@@ -73,30 +86,40 @@ impl App {
     }
 
     /// A row of a batch that ended: its gateway stands as the batch found.
-    pub(super) fn note_row(&mut self, event: &BatchEvent) {
-        let BatchEvent::Row { index, state } = event else { return };
-        let under_way = match state {
-            RowState::Open => Some(Done::Queued),
-            RowState::Running { .. } => Some(Done::SettingUp),
-            RowState::Expected | RowState::Ended(_) => None,
-        };
-        if under_way.is_some() {
-            let place = self.batch.rows().get(*index).and_then(|row| row.head.place.parse().ok());
-            return place.into_iter().for_each(|link| self.discover.did(&link, under_way));
-        }
-        let Some(result) = batch::result(state).filter(|result| !result.is_earlier) else { return };
-        let verdict = match result.outcome {
-            RowOutcome::Joined => Verdict::Joined,
-            RowOutcome::Refused => Verdict::Refused,
-            RowOutcome::Unknown => Verdict::Unknown,
-            RowOutcome::Done | RowOutcome::Failed | RowOutcome::Stopped | RowOutcome::NotBegun => {
-                let place = self.batch.rows().get(*index).and_then(|row| row.head.place.parse().ok());
-                return place.into_iter().for_each(|link: LinkAddress| self.discover.left(&link));
+    pub(super) fn note_row(&mut self, event: &BatchEvent) -> Vec<Command> {
+        let BatchEvent::Row { index, state } = event else { return Vec::new() };
+        let Some(head) = self.batch.rows().get(*index).map(|row| row.head.clone()) else { return Vec::new() };
+        let at_its_place = |does: &mut dyn FnMut(&LinkAddress)| {
+            if let Ok(link) = head.place.parse() {
+                does(&link);
             }
         };
-        if let Ok(link) = result.link.parse() {
-            self.discover.did(&link, Some(Done::Pushed(verdict)));
+        match (state, batch::result(state)) {
+            (RowState::Open, _) => at_its_place(&mut |link| self.discover.did(link, Some(Done::Queued))),
+            (RowState::Running { .. }, _) => at_its_place(&mut |link| self.discover.did(link, Some(Done::SettingUp))),
+            (_, Some(result)) if !result.is_earlier => {
+                let Some(verdict) = verdict_of(result.outcome) else {
+                    at_its_place(&mut |link| self.discover.left(link));
+                    return Vec::new();
+                };
+                if let Ok(link) = result.link.parse() {
+                    self.discover.did(&link, Some(Done::Pushed(verdict)));
+                }
+                if verdict == Verdict::Joined {
+                    return self.await_gateway(&head.name, None);
+                }
+            }
+            _ => {}
         }
+        Vec::new()
+    }
+
+    /// Lets what is watched wait for the first message of a gateway that joined.
+    pub(super) fn await_gateway(&self, name: &str, pushed_before: Option<Duration>) -> Vec<Command> {
+        let items = self.items();
+        let live = items.iter().filter(|item| !item.inspection.is_replay && item.inspection.is_open());
+        let command = || TelemetryCommand::AwaitGateway { name: name.to_owned(), pushed_before };
+        live.map(|item| Command::Telemetry { job: item.inspection.job, command: command() }).collect()
     }
 
     /// The detail belongs to the gateway that is selected in the list.
@@ -158,7 +181,7 @@ impl App {
     pub(super) fn session_progressed(
         &mut self,
         job: JobId,
-        at: std::time::Duration,
+        at: Duration,
         progress: Progress,
         now: Instant,
     ) -> Vec<Command> {
@@ -175,10 +198,25 @@ impl App {
         }
         if verdict == Verdict::Joined {
             self.kept.keep(&one.form.draft, one.form.is_offered);
+            let session = one.session().map(|session| (session.name().to_owned(), session.pushed_at()));
+            if let Some((name, pushed_at)) = session {
+                commands
+                    .extend(self.await_gateway(&name, pushed_at.map(|pushed| now.saturating_duration_since(pushed))));
+            }
             if self.commission.is_of(job) {
                 commands.extend(self.watch_by_itself(now));
             }
         }
         commands
+    }
+}
+
+/// What the end of a row says of its gateway's network; nothing where none was sent.
+const fn verdict_of(outcome: RowOutcome) -> Option<Verdict> {
+    match outcome {
+        RowOutcome::Joined => Some(Verdict::Joined),
+        RowOutcome::Refused => Some(Verdict::Refused),
+        RowOutcome::Unknown => Some(Verdict::Unknown),
+        RowOutcome::Done | RowOutcome::Failed | RowOutcome::Stopped | RowOutcome::NotBegun => None,
     }
 }

@@ -672,17 +672,35 @@ fn several_selected_gateways_are_a_batch_with_one_network() {
     assert_eq!(bench.app.batch.problem().map(|problem| problem.code), Some("wifi.ssid_empty"));
     bench.app.batch.draft.ssid = "Office".into();
     bench.app.batch.draft.passphrase = Secret::new("correct horse".into());
+    (bench.app.batch.username, bench.app.batch.login) = ("root".into(), Secret::new("toor".into()));
     let (job, start) = batch_start(bench.act(BatchAction::Started(None)));
     let crate::msg::batch::BatchSource::Selected { rows, batch: None } = start.source else {
         panic!("the marked ones")
     };
     assert_eq!(rows.len(), 2);
     assert_ne!(rows[0].name, rows[1].name);
+    let logins = rows.iter().map(|row| (row.access.username.as_deref(), row.access.secret.is_some()));
+    assert!(logins.eq([(Some("root"), true); 2]), "one login for all of them");
     assert!(start.go_on.is_none() && bench.app.batch.is_running());
     assert!(bench.act(BatchAction::Started(None)).is_empty(), "it runs already");
     assert!(matches!(bench.act(BatchAction::Paused)[..], [Command::Batch { command: BatchCommand::Pause, .. }]));
     assert!(matches!(bench.act(Action::CancelledJob(job))[..], [Command::Cancel { job: stopped }] if stopped == job));
     assert!(bench.app.batch.is_stopping());
+}
+
+#[test]
+fn a_batch_says_which_of_its_gateways_have_a_network_already() {
+    let mut bench = Bench::new();
+    let job = bench.connect();
+    bench.make_ready(job, ProvisioningState::Provisioned);
+    bench.act(CommissionAction::Closed);
+    bench.apply(Event::JobFinished { job, end: JobEnd::Done { note: String::new() } });
+    bench.act(DiscoverAction::MarkedAll);
+    let [note] = bench.app.batch.notes() else { panic!("{:?}", bench.app.batch.notes()) };
+    assert!(note.contains("already has a network"), "{note}");
+    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB0")));
+    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB0")));
+    assert_eq!(bench.app.batch.notes().len(), 1, "said once, however often they are marked");
 }
 
 #[test]

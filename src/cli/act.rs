@@ -70,6 +70,9 @@ fn open(
     Ok(session.acting(request, confirmed.map(str::to_owned)))
 }
 
+/// What to do after an act whose end nobody saw.
+const LOOK_AT_IT: &str = "Look at the gateway's state, then run the command again if nothing happened";
+
 fn conclude(ended: Ended, out: &mut Output) -> Exit {
     let (problem, exit) = match (ended.act, ended.failed, ended.refusal, ended.end) {
         (Some(Act { step, note, is_done: true }), ..) => {
@@ -81,7 +84,7 @@ fn conclude(ended: Ended, out: &mut Output) -> Exit {
         (_, None, Some(problem), _) => (problem, Exit::Usage),
         (_, None, None, JobEnd::Failed(problem)) => (problem, Exit::CouldNotRun),
         (Some(Act { step, note, .. }), None, None, _) => (skipped(step, &note), Exit::Findings),
-        (None, None, None, JobEnd::Cancelled | JobEnd::Done { .. }) => (stopped(), Exit::Unknown),
+        (None, None, None, JobEnd::Cancelled | JobEnd::Done { .. }) => (stopped(LOOK_AT_IT), Exit::Unknown),
     };
     out.problem(&problem);
     exit

@@ -270,7 +270,10 @@ fn conclude(ended: Option<(Summary, Duration)>, end: JobEnd, args: &BatchArgs, o
                 let is_input = ["manifest.", "batch.", "files."].iter().any(|area| problem.code.starts_with(area));
                 (problem, if is_input { Exit::Usage } else { Exit::CouldNotRun })
             }
-            JobEnd::Cancelled | JobEnd::Done { .. } => (super::commission::stopped(), Exit::Unknown),
+            JobEnd::Cancelled | JobEnd::Done { .. } => (
+                super::commission::stopped("Look in the records for what was sent, then go on with --resume"),
+                Exit::Unknown,
+            ),
         };
         out.problem(&problem);
         return exit;

@@ -65,7 +65,9 @@ fn conclude(ended: Ended, out: &mut Output) -> Exit {
             out.text(format!("\nDONE: {note}"));
             return Exit::Good;
         }
-        (_, None, JobEnd::Cancelled | JobEnd::Done { .. }) => (stopped(), Exit::Unknown),
+        (_, None, JobEnd::Cancelled | JobEnd::Done { .. }) => {
+            (stopped(if ended.has_sent { LOOK_FIRST } else { NOTHING_SENT }), Exit::Unknown)
+        }
     };
     out.problem(&problem);
     exit
@@ -73,14 +75,14 @@ fn conclude(ended: Ended, out: &mut Output) -> Exit {
 
 /// Code of a session that somebody interrupted.
 pub(super) const STOPPED: &str = "session.stopped";
+/// What to do after a session that was stopped while something was sent, or later.
+const LOOK_FIRST: &str = "Credentials may have arrived: look on the gateway whether it joined before sending again";
+/// The same before that.
+pub(super) const NOTHING_SENT: &str = "Run the command again; no credentials were sent";
 
-pub(super) fn stopped() -> Problem {
-    Problem::new(
-        STOPPED,
-        "The session was stopped before a verdict",
-        "Somebody interrupted it",
-        "If credentials had been sent, verify on the device whether it joined",
-    )
+/// A session that ended before it came to anything, and what to do then.
+pub(super) fn stopped(next_step: &str) -> Problem {
+    Problem::new(STOPPED, "The session was stopped before a verdict", "Somebody interrupted it", next_step)
 }
 
 /// Writes the transcript of a session that has ended.
@@ -289,7 +291,7 @@ fn read_code(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<Code,
                 return content.map(|content| take(content, out));
             }
             // Interrupted while the picture was read: no answer follows.
-            Some(Event::JobFinished { job: ended, .. }) if ended == job => return Err(stopped()),
+            Some(Event::JobFinished { job: ended, .. }) if ended == job => return Err(stopped(NOTHING_SENT)),
             Some(_) => {}
             None => return Err(workers_gone()),
         }
@@ -330,6 +332,7 @@ mod tests {
             taken: vec![("token".into(), evidence)],
             failed: None,
             wants_network: false,
+            has_sent: false,
             seen: None,
             refusal: None,
             act: None,

@@ -242,7 +242,7 @@ impl Tour<'_> {
         handle.try_send(Command::OpenSession { job, link, profile, driver, access, known: Known::default() })?;
         let ended = Session::new(job, rules.unwrap_or_else(WifiRules::standard), todo).run(handle, out);
         ended.outcomes.iter().for_each(|outcome| print_outcome(outcome, out));
-        if ended.end == JobEnd::Cancelled { Err(stopped()) } else { Ok(ended) }
+        if ended.end == JobEnd::Cancelled { Err(stopped("Run the command again")) } else { Ok(ended) }
     }
 }
 
@@ -402,7 +402,7 @@ impl Follower for Watched {
             return Err(problem);
         }
         if !ended.is_over {
-            return Err(stopped());
+            return Err(stopped("Run the command again"));
         }
         print_stats(&ended.stats, &ended.counters, 0, out);
         let seen = self.topics.len();

@@ -51,6 +51,8 @@ pub(super) struct Session {
     refusal: Option<Problem>,
     failed: Option<(Step, Problem)>,
     wants_network: bool,
+    /// Whether sending something to the gateway began.
+    has_sent: bool,
     probed: Vec<(LinkAddress, Probe)>,
     /// What confirms an act: what the gateway calls itself, else its place.
     name: String,
@@ -77,6 +79,8 @@ pub(super) struct Ended {
     pub(super) failed: Option<(Step, Problem)>,
     /// Whether a network was to be sent.
     pub(super) wants_network: bool,
+    /// Whether sending something to the gateway began.
+    pub(super) has_sent: bool,
     /// The gateway's scan.
     pub(super) seen: Option<Vec<Network>>,
     /// Why our check kept credentials back although the gateway was ready.
@@ -106,6 +110,7 @@ impl Session {
             refusal: None,
             failed: None,
             wants_network,
+            has_sent: false,
             probed: Vec::new(),
             name: String::new(),
             planned: None,
@@ -160,14 +165,15 @@ impl Session {
                 None => break JobEnd::Failed(workers_gone()),
             }
         };
-        let Self { outcomes, taken, seen, refusal, failed, wants_network, probed, act, .. } = self;
-        Ended { outcomes, taken, failed, wants_network, seen, refusal, act, probed, end }
+        let Self { outcomes, taken, seen, refusal, failed, wants_network, has_sent, probed, act, .. } = self;
+        Ended { outcomes, taken, failed, wants_network, has_sent, seen, refusal, act, probed, end }
     }
 
     fn take_in(&mut self, handle: &Handle, progress: Progress, out: &mut Output) -> Result<(), Problem> {
         match progress {
             Progress::Networks { networks, is_complete: true } => self.seen = Some(networks),
             Progress::Pushed(outcome) => self.outcomes.push(*outcome),
+            Progress::StepStarted { step: Step::Push | Step::Credential | Step::Rename, .. } => self.has_sent = true,
             Progress::CredentialPushed { id, evidence } => self.taken.push((id, evidence)),
             Progress::StepFailed { step: Step::Credential, problem } => {
                 self.todo.credential_failed();

@@ -31,6 +31,8 @@ pub struct End {
     pub has_begun: bool,
     /// Where its radio stood at the last look.
     pub station: Option<Station>,
+    /// Whether it said that it joined before it said that it could not, or was without a network again.
+    pub was_connected: bool,
     /// Whether an answer about its network could not be read.
     pub is_garbled: bool,
     /// Addresses it gave.
@@ -50,6 +52,11 @@ impl End {
         broken: Option<LinkError>,
     ) -> Self {
         let has_begun = observations.contains(&Observation::Began);
+        let is_at = |seen: &Observation, station| matches!(seen, Observation::Look(look) if look.station == station);
+        let is_off = |seen: &Observation| matches!(seen, Observation::Refused(_)) || is_at(seen, Station::Apart);
+        let until_off = &observations[..observations.iter().rposition(is_off).unwrap_or(0)];
+        let was_connected =
+            until_off.iter().any(|seen| is_at(seen, Station::Connected)) && until_off.contains(&Observation::Began);
         let is_garbled = observations.contains(&Observation::Garbled);
         let station = observations.iter().rev().find_map(|seen| match seen {
             Observation::Look(look) => Some(look.station),
@@ -63,7 +70,7 @@ impl End {
             Ground::Joined { .. } => observations.iter().find_map(told).unwrap_or_default(),
             _ => Vec::new(),
         };
-        Self { ground, has_begun, station, is_garbled, addresses, last_word, broken }
+        Self { ground, has_begun, station, was_connected, is_garbled, addresses, last_word, broken }
     }
 }
 
@@ -336,6 +343,7 @@ fn join_causes(facts: &Facts<'_>, said: Option<RefusalKind>) -> Vec<Cause> {
             return not_heard_causes(facts, "The gateway reports that it did not find the network");
         }
         Some(RefusalKind::WrongKey) => return not_let_in_causes(facts),
+        _ if facts.end.was_connected => return lost_again_causes(facts),
         _ => {}
     }
     let found = facts
@@ -379,6 +387,19 @@ fn not_let_in_causes(facts: &Facts<'_>) -> Vec<Cause> {
     // Gateways that cannot do WPA3 or its protected frames fail in the handshake, as with a wrong key.
     let with_wpa3 = |network: &&Network| matches!(network.security, Security::Wpa3 | Security::Wpa2Wpa3);
     causes.extend(named(facts).find(with_wpa3).map(protection_cause));
+    causes
+}
+
+/// It reported that it joined before it reported that it could not.
+fn lost_again_causes(facts: &Facts<'_>) -> Vec<Cause> {
+    let because = "It reported that it joined, and only then that it could not";
+    let mut causes = vec![cause("The access point gives out no address (DHCP), or dropped the gateway again", because)];
+    let level = named(facts).find_map(|network| network.rssi_dbm);
+    if let Some(dbm) = level.filter(|dbm| Signal::from_dbm(*dbm) == Signal::TooWeak) {
+        causes.push(cause(WEAK_SIGNAL, format!("The gateway's scan lists the network at {dbm} dBm")));
+    }
+    let passphrase = passphrase_cause(facts);
+    causes.push(cause(passphrase.text, "Some firmware reports that it joined before it has an address"));
     causes
 }
 
@@ -517,9 +538,14 @@ mod tests {
     use super::*;
     use crate::model::outcome::Verdict;
     use crate::model::secret::Secret;
+    use crate::model::verdict::{Look, Seen};
     use crate::model::wifi::Ssid;
 
     fn outcome(ground: Ground, seen: &[Network]) -> Outcome {
+        ended(End::new(ground, &[], None, None), seen)
+    }
+
+    fn ended(end: End, seen: &[Network]) -> Outcome {
         let ssid = Ssid::from_octets(*b"Site").unwrap();
         let credentials = WifiCredentials::new(ssid, WifiKey::Passphrase(Secret::new("long enough".into())), false);
         conclude(Facts {
@@ -528,7 +554,7 @@ mod tests {
             rules: &WifiRules::standard(),
             driver: DriverId::LinuxConsole,
             protection: Protection::CableLogin,
-            end: End::new(ground, &[], None, None),
+            end,
             took: Duration::from_secs(3),
             evidence: Vec::new(),
             at: Duration::ZERO,
@@ -549,6 +575,29 @@ mod tests {
             assert!(causes[1].contains("WPA3"), "{causes:?}");
         }
         assert_eq!(causes(Security::Wpa2), ["The passphrase is wrong"]);
+    }
+
+    #[test]
+    fn a_gateway_that_reported_a_network_before_its_error_was_not_kept_out_by_the_passphrase() {
+        let refusal = Refusal { kind: RefusalKind::CouldNotJoin, code: "improv.unable_to_connect", words: "no".into() };
+        let look = |station| Observation::Look(Look::unnamed(station, Seen::Unasked));
+        let first = |observations: &[Observation], ground| {
+            let end = End::new(ground, observations, None, None);
+            let outcome = ended(end, &[]);
+            (outcome.causes[0].text.clone(), outcome.next_step)
+        };
+        let (connected, apart) = (look(Station::Connected), look(Station::Apart));
+        let refused = Observation::Refused(refusal.clone());
+        for (observations, ground) in [
+            (vec![Observation::Began, connected.clone(), refused.clone()], Ground::Refused(refusal.clone())),
+            (vec![Observation::Began, connected, apart.clone()], Ground::FellBack),
+        ] {
+            let (cause, next) = first(&observations, ground);
+            assert!(cause.contains("DHCP") && next.contains("DHCP"), "{cause}: {next}");
+        }
+        for observations in [vec![Observation::Began, refused.clone()], vec![Observation::Began, apart, refused]] {
+            assert!(!first(&observations, Ground::Refused(refusal.clone())).0.contains("DHCP"));
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::driver::{Driver, Followed, Limits, NetworkTold, Scan, Taken};
 use super::drivers::{Opening, Unit};
 use super::error::SessionError;
 use super::heard::Heard;
-use super::log_lines::LogLines;
+use super::log_lines::{LogLines, tells_of_a_start};
 use super::port::{Boxed, GattLink, Http, HttpError, Link, LinkError};
 use super::report::Report;
 use super::transcript::SharedTranscript;
@@ -120,6 +120,10 @@ struct Esp {
     report: Report,
     transcript: SharedTranscript,
     log: LogLines,
+    /// Lines of its log that nobody was told yet.
+    lines: Vec<String>,
+    /// It was heard starting.
+    has_started: bool,
 }
 
 /// What a conversation needs besides its link.
@@ -175,6 +179,8 @@ impl Esp {
             report,
             transcript,
             log,
+            lines: Vec::new(),
+            has_started: false,
         }
     }
 
@@ -311,10 +317,16 @@ impl Esp {
     }
 
     async fn tell_log(&mut self) {
-        let lines = self.log.push(&self.carrier.take_log());
-        if !lines.is_empty() {
-            self.report.send(Progress::DeviceLog(lines)).await;
+        self.take_log();
+        if !self.lines.is_empty() {
+            self.report.send(Progress::DeviceLog(std::mem::take(&mut self.lines))).await;
         }
+    }
+
+    fn take_log(&mut self) {
+        let lines = self.log.push(&self.carrier.take_log());
+        self.has_started |= lines.iter().any(|line| tells_of_a_start(line));
+        self.lines.extend(lines);
     }
 
     async fn note_station(&mut self, station: &Station) {
@@ -643,6 +655,11 @@ impl Driver for Esp {
                 None => Err(SessionError::NotOffered { step: Step::Reset, driver: DriverId::EspProv }),
             }
         })
+    }
+
+    fn heard_start(&mut self) -> bool {
+        self.take_log();
+        std::mem::take(&mut self.has_started)
     }
 
     fn listen(&mut self) -> Boxed<'_, Result<ProvisioningState, LinkError>> {

@@ -107,10 +107,6 @@ impl Improv {
         }
     }
 
-    fn last_word(&self) -> Option<String> {
-        self.states.last.map(said)
-    }
-
     /// One request, from sending to its answer.
     async fn ask(&mut self, request: Request, step: Step) -> Result<Answer, SessionError> {
         encode_request(&request)?;
@@ -318,7 +314,7 @@ impl Driver for Improv {
                 Err(error) => (vec![Observation::LinkLost], Some(error)),
                 Ok(outcome) => (observed(outcome), None),
             };
-            followed(observations, self.began_joining().is_some(), self.last_word(), broken)
+            followed(observations, &self.states, broken)
         })
     }
 
@@ -371,11 +367,13 @@ impl Driver for Improv {
     }
 }
 
-/// What a gateway said of its state since something was asked of it: however long it goes on, two facts are kept.
+/// What a gateway said of its state since something was asked of it: however long it goes on, three facts are kept.
 #[derive(Clone, Copy, Debug, Default)]
 struct States {
     /// When it first said that it began to join.
     began_joining: Option<Duration>,
+    /// Whether it then said that it is on a network.
+    has_joined: bool,
     /// What it said last.
     last: Option<State>,
 }
@@ -385,6 +383,7 @@ impl States {
         if state == State::Known(ProvisioningState::Provisioning) {
             self.began_joining.get_or_insert(at);
         }
+        self.has_joined |= state == State::Known(ProvisioningState::Provisioned) && self.began_joining.is_some();
         self.last = Some(state);
     }
 }
@@ -417,17 +416,19 @@ fn observed(outcome: Result<Answer, Failure>) -> Vec<Observation> {
     }
 }
 
-/// Puts in front that the gateway began to join.
-fn followed(
-    mut observations: Vec<Observation>,
-    has_begun: bool,
-    last_word: Option<String>,
-    broken: Option<LinkError>,
-) -> Followed {
-    if has_begun {
-        observations.insert(0, Observation::Began);
-    }
-    Followed { observations, last_word, broken, connection: None }
+/// Puts what the gateway said of its state in front of the end of a push.
+fn followed(end: Vec<Observation>, states: &States, broken: Option<LinkError>) -> Followed {
+    let began = states.began_joining.map(|_| Observation::Began);
+    // Taken back by what came after it, it still speaks against some causes. Where nothing did, it's in the end itself.
+    let is_off = match end.as_slice() {
+        [Observation::Refused(_)] => true,
+        [Observation::Look(look)] => look.station == Station::Apart,
+        _ => false,
+    };
+    let joined = Observation::Look(Look::unnamed(Station::Connected, Seen::Unasked));
+    let joined = Some(joined).filter(|_| is_off && states.has_joined);
+    let observations = began.into_iter().chain(joined).chain(end).collect();
+    Followed { observations, last_word: states.last.map(said), broken, connection: None }
 }
 
 /// A look at where the gateway stands. Improv names no network.
@@ -503,11 +504,11 @@ mod tests {
         let before = before(session.state(), &[]);
         let request = Request::WifiSettings { ssid: b"Site".to_vec(), password: Secret::new("long enough".into()) };
         session.start(request, now);
-        let (mut has_begun, mut incoming) = (false, messages.iter());
+        let (mut states, mut incoming) = (States::default(), messages.iter());
         let outcome = loop {
             match session.poll_event() {
                 Some(Event::Finished(outcome)) => break outcome,
-                Some(Event::State(state)) => has_begun |= state == State::Known(ProvisioningState::Provisioning),
+                Some(Event::State(state)) => states.note(Duration::ZERO, state),
                 Some(Event::Network(_)) => {}
                 None => match (incoming.next(), session.poll_timeout()) {
                     (Some(message), _) => session.handle_message(message.clone(), now),
@@ -519,7 +520,7 @@ mod tests {
                 },
             }
         };
-        let followed = followed(observed(outcome), has_begun, None, None);
+        let followed = followed(observed(outcome), &states, None);
         let ssid = Ssid::from_octets(*b"Site").unwrap();
         rule(Asked { ssid: &ssid, connection: None }, &before, &followed.observations).verdict()
     }

@@ -7,13 +7,29 @@ use crate::model::text::visible_octets;
 /// Longest line of device log that is shown; longer ones are broken.
 const LOG_LINE: usize = 400;
 
-/// What firmware writes when it starts: Espressif's boot loader, MCUboot, Zephyr, U-Boot, and what calls itself a boot.
-const BOOT: [&str; 7] = ["rst:0x", "esp-rom:", "ets jul", "booting", "boot:", "u-boot", "mcuboot"];
+/// How a line begins that firmware writes when it starts, and never later: the ROMs of Espressif's chips (`ets Jul 29 2019`,
+/// `ESP-ROM:esp32c3`, `rst:0x1 (POWERON),boot:0xc`), Zephyr and MCUboot (`*** Booting Zephyr OS`), U-Boot, the Linux kernel.
+const FIRST_WORDS: [&str; 9] = [
+    "ets jan ",
+    "ets jun ",
+    "ets jul ",
+    "esp-rom:esp",
+    "rst:0x",
+    "*** booting ",
+    "u-boot ",
+    "starting kernel ...",
+    "booting linux on ",
+];
 
-/// Whether a line of log is written when a device starts.
+/// What Espressif's second boot loader calls itself, behind a level and a time.
+const SECOND_LOADER: &str = "2nd stage bootloader";
+
+/// Whether a line of log is written when a device starts. A line that only speaks of a start is none.
 pub(super) fn tells_of_a_start(line: &str) -> bool {
-    let line = line.to_lowercase();
-    BOOT.iter().any(|words| line.contains(words))
+    let line = line.trim_start().to_lowercase();
+    // The kernel's own lines begin with a time.
+    let words = line.split_once("] ").filter(|_| line.starts_with('[')).map_or(line.as_str(), |(_, words)| words);
+    FIRST_WORDS.iter().any(|first| words.starts_with(first)) || line.ends_with(SECOND_LOADER)
 }
 
 /// Cuts a device's log into lines, redacted and safe to show.
@@ -44,5 +60,35 @@ impl LogLines {
             }
         }
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_told_by_what_only_a_start_writes() {
+        for line in [
+            "ets Jul 29 2019 12:21:46",
+            " ets Jan  8 2013,rst cause:2, boot mode:(3,6)",
+            "ESP-ROM:esp32c3-api1-20210207",
+            "rst:0x1 (POWERON),boot:0xc (SPI_FAST_FLASH_BOOT)",
+            "I (29) boot: ESP-IDF v5.1.2 2nd stage bootloader",
+            "*** Booting Zephyr OS build v3.7.0 ***",
+            "U-Boot 2023.01-armbian (Jan 01 2024 - 00:00:00 +0000)",
+            "[    0.000000] Booting Linux on physical CPU 0x0",
+        ] {
+            assert!(tells_of_a_start(line), "{line}");
+        }
+        for line in [
+            "[W][wifi:123]: rebooting in 10 s if no network comes",
+            "[I][app:029]: last reset: rst:0x1 (POWERON)",
+            "factory boot: disabled",
+            "update: mcuboot image confirmed",
+            "[D][main:042]: not booting from SD",
+        ] {
+            assert!(!tells_of_a_start(line), "{line}");
+        }
     }
 }

@@ -17,6 +17,15 @@ pub struct Access {
 }
 
 impl Access {
+    /// One as it was typed: what is left empty is not there.
+    pub fn typed(username: &str, secret: &Secret<String>) -> Self {
+        Self {
+            username: Some(username.trim().to_owned()).filter(|name| !name.is_empty()),
+            secret: Some(secret.clone()).filter(|secret| !secret.expose().is_empty()),
+            allows_unprotected: false,
+        }
+    }
+
     /// The login of one of several: what is its own counts, and what it leaves empty is as for all of them.
     #[must_use]
     pub fn or_shared(self, shared: &Self) -> Self {

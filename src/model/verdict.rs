@@ -128,6 +128,8 @@ pub enum Observation {
     TimeOver,
     /// It answered, and not as its protocol says.
     Garbled,
+    /// It was heard starting: that it is on no network since says nothing of its attempt.
+    Restarted,
     /// The link broke.
     LinkLost,
 }
@@ -246,8 +248,9 @@ fn off_the_network(observations: &[Observation], look: Option<(usize, &Look)>) -
         return Ground::LinkLost;
     }
     let has_tried = observations.iter().any(|seen| matches!(seen, Observation::Began | Observation::Done));
+    let has_restarted = observations.contains(&Observation::Restarted);
     match look.map(|(_, look)| look.station) {
-        Some(Station::Apart) if has_tried => Ground::FellBack,
+        Some(Station::Apart) if has_tried && !has_restarted => Ground::FellBack,
         Some(Station::Busy) => Ground::StillJoining,
         _ => Ground::NoWord,
     }

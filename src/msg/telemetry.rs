@@ -47,6 +47,13 @@ pub enum TelemetryCommand {
     Reveal(TopicId),
     /// Look for the topic that names a gateway, and tell it by [`TelemetryEvent::GatewayFound`] as soon as there is one.
     FindGateway(String),
+    /// Put the first message whose topic names this gateway on record, and tell it by [`TelemetryEvent::GatewayHeard`].
+    AwaitGateway {
+        /// Its name.
+        name: String,
+        /// How long ago credentials were sent to it, where that is known.
+        pushed_before: Option<Duration>,
+    },
     /// Forget all messages and start counting anew.
     Clear,
     /// Let this much memory be used for messages from now on, in bytes.
@@ -289,6 +296,15 @@ pub enum TelemetryEvent {
     Revealed { topic: TopicId, row: usize },
     /// The topic that names the gateway which was looked for.
     GatewayFound(TopicId),
+    /// A message of a gateway that was waited for came.
+    GatewayHeard {
+        /// Its name.
+        name: String,
+        /// How long after the credentials were sent, where that is known.
+        after: Option<Duration>,
+        /// The topic, safe to show.
+        topic: String,
+    },
     /// A file was written: how many messages; or why not; and what of a recording it lacks.
     Exported { path: PathBuf, result: Result<u64, Problem>, left_out: LeftOut },
     /// The topics that are silent longer than usual at the end, and why.

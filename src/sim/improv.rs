@@ -112,7 +112,10 @@ impl SimulatedDevice for ImprovDevice {
         self.schedule.clear();
         self.air.uplink.restart(self.card.has_network());
         self.state = if self.card.has_network() { ProvisioningState::Provisioned } else { ProvisioningState::Ready };
-        self.plan(now + Duration::from_millis(200), Due::Log("boot: reset by line, starting".into()));
+        self.plan(
+            now + Duration::from_millis(200),
+            Due::Log("rst:0x1 (POWERON),boot:0xc (SPI_FAST_FLASH_BOOT)".into()),
+        );
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -125,7 +128,7 @@ impl SimulatedDevice for ImprovDevice {
             match due {
                 Due::Message(_) | Due::Log(_) | Due::DropLink if self.is_mute => {}
                 Due::Message(message) => return Some(Emission::Bytes(self.bytes_of(&message))),
-                Due::Log(line) => return Some(Emission::Bytes(format!("[I] {line}\r\n").into_bytes())),
+                Due::Log(line) => return Some(Emission::Bytes(format!("{line}\r\n").into_bytes())),
                 Due::DropLink => return Some(Emission::DropLink),
                 Due::JoinEnds { result, ssid, password } => self.end_join(&result, &ssid, &password, at),
             }
@@ -210,7 +213,7 @@ impl ImprovDevice {
         self.state = ProvisioningState::Provisioning;
         // Careless firmware does log the passphrase; that is why our log view has to mask it.
         let shown = String::from_utf8_lossy(&ssid).into_owned();
-        self.plan(now, Due::Log(format!("wifi: connecting ssid={shown} psk={password}")));
+        self.plan(now, Due::Log(format!("[I] wifi: connecting ssid={shown} psk={password}")));
         self.say(Message::Error(DeviceError::None), now);
         self.say(Message::State(State::Known(self.state)), now);
         let (result, mut after) = self.air.join(&ssid, password);
@@ -223,7 +226,7 @@ impl ImprovDevice {
         self.plan(now + after, Due::JoinEnds { result, ssid, password: password.to_owned() });
         if self.has(Fault::SilentJoin) {
             // What was planned for this moment still goes out; everything after it is lost.
-            self.plan(now + Duration::from_millis(1), Due::Log("wifi: task hangs".into()));
+            self.plan(now + Duration::from_millis(1), Due::Log("[I] wifi: task hangs".into()));
         }
     }
 
@@ -235,7 +238,7 @@ impl ImprovDevice {
         match result {
             JoinResult::Joined => {
                 if self.card.store(ssid, password).is_err() {
-                    self.plan(now, Due::Log("card: cannot write".into()));
+                    self.plan(now, Due::Log("[I] card: cannot write".into()));
                 }
                 self.state = ProvisioningState::Provisioned;
                 self.air.uplink.up();

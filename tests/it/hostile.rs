@@ -181,8 +181,28 @@ impl Session {
     async fn end(mut self) -> (JobEnd, Vec<(Duration, Progress)>) {
         let _ = self.requests.send(Request::Close).await;
         while self.until_ready().await {}
-        (self.end.await.expect("no panic"), self.seen)
+        let end = self.end.await.expect("no panic");
+        let open = steps_left_open(&self.seen);
+        assert!(open.is_empty() || !matches!(end, JobEnd::Done { .. }), "a form would stay locked in {open:?}");
+        (end, self.seen)
     }
+}
+
+/// The steps that began and were never told to have ended, though something came after them.
+fn steps_left_open(seen: &[(Duration, Progress)]) -> Vec<Step> {
+    let mut open = Vec::new();
+    for (_, progress) in seen {
+        match progress {
+            Progress::StepStarted { step, .. } if !open.contains(step) => open.push(*step),
+            Progress::StepDone { step, .. }
+            | Progress::StepSkipped { step, .. }
+            | Progress::StepFailed { step, .. } => open.retain(|begun| begun != step),
+            // The end of a push is its outcome.
+            Progress::Pushed(_) => open.retain(|begun| !matches!(begun, Step::Push | Step::Follow)),
+            _ => {}
+        }
+    }
+    open
 }
 
 fn problem(end: JobEnd) -> Problem {

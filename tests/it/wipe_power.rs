@@ -12,7 +12,9 @@ use linesman::model::gateway::PortFacts;
 use linesman::model::ids::{DriverId, LinkAddress};
 use linesman::model::record::JobIntent;
 use linesman::model::secret::Secret;
-use linesman::model::wipe::{Answer, Claim, Earlier, EvidenceFile, NetworkState, Outcome, Traces, WipeReport};
+use linesman::model::wipe::{
+    Answer, Claim, Earlier, EvidenceFile, NetworkState, Outcome, StoreState, Traces, WipeReport,
+};
 use linesman::msg::JobEnd;
 use linesman::msg::wipe::WipeEvent;
 use linesman::profile::Catalog;
@@ -81,7 +83,17 @@ async fn wipe_watched(
     holds_network: bool,
     watch: Watch,
 ) -> (WipeReport, MemoryRecords) {
-    let address: LinkAddress = "http:192.0.2.1".parse().unwrap();
+    wipe_at("http:192.0.2.1", away, is_attended, holds_network, watch).await
+}
+
+async fn wipe_at(
+    address: &str,
+    away: &[std::ops::Range<u64>],
+    is_attended: bool,
+    holds_network: bool,
+    watch: Watch,
+) -> (WipeReport, MemoryRecords) {
+    let address: LinkAddress = address.parse().unwrap();
     let mut plan = EspPlan::new(Scheme::Security1 { is_without_proof: false });
     plan.lock.secret = "abcd1234".into();
     let mut card = Card::in_memory();
@@ -130,7 +142,7 @@ async fn wipe_watched(
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     // It tells no name over this link: its place is what confirms it.
     let _ = name;
-    let running = tokio::spawn(run(setup("192.0.2.1".into()), stopped));
+    let running = tokio::spawn(run(setup(address.place().into()), stopped));
     let mut report = None;
     while let Some((_, event)) = events.recv().await {
         if let WipeEvent::Assessed(assessed) = event {
@@ -194,4 +206,12 @@ async fn a_gateway_that_answers_in_its_old_network_again_came_back() {
         assert_eq!((watched.old_network.state, report.assessment.outcome), (state, outcome), "{watched:?}");
         assert!(!watched.old_network.says.is_empty(), "a look that wasn't made has its reason");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_is_heard_starting_on_its_console_is_restarted_without_a_hand_at_its_power() {
+    let (report, _) = wipe_at("serial:/dev/ttyUSB7", &[], false, false, Watch::default()).await;
+    assert_eq!(report.restarts, 2, "{report:#?}");
+    assert_eq!(report.assessment.stores[0].state, StoreState::SeenEmpty, "{report:#?}");
+    assert_eq!(report.assessment.outcome, Outcome::Complete, "{report:#?}");
 }

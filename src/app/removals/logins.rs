@@ -24,14 +24,5 @@ impl OwnLogin {
 
 /// What a gateway is logged in to with: its own login first, and for all of them what that leaves empty.
 pub(super) fn access_of(own: Option<&OwnLogin>, shared: &Access) -> Access {
-    own.map(|own| access(&own.username, &own.secret)).unwrap_or_default().or_shared(shared)
-}
-
-/// A login as it was typed.
-pub(super) fn access(username: &str, secret: &Secret<String>) -> Access {
-    Access {
-        username: Some(username.trim().to_owned()).filter(|name| !name.is_empty()),
-        secret: Some(secret.clone()).filter(|secret| !secret.expose().is_empty()),
-        allows_unprotected: false,
-    }
+    own.map(|own| Access::typed(&own.username, &own.secret)).unwrap_or_default().or_shared(shared)
 }

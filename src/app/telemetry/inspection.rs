@@ -1,6 +1,7 @@
 //! The life of one inspection: how it begins, by a form, a gateway or a recording; what it reports; what forgets its messages;
 //! how it ends.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -64,6 +65,8 @@ pub struct Inspection {
     pub is_first_its_own: bool,
     /// The topic of that message.
     pub(super) first_topic: Option<TopicId>,
+    /// Other gateways of which a message came, and how long after their credentials were sent.
+    pub heard: BTreeMap<String, Option<Duration>>,
     /// Whether the topic of a gateway is to be shown once it is known. What a person chooses meanwhile stays.
     pub(super) seeks_topic: bool,
     /// Whether it replays a recording.
@@ -182,6 +185,7 @@ impl Telemetry {
             end: None,
             grants: Vec::new(),
             first_message: None,
+            heard: BTreeMap::new(),
             is_first_its_own: false,
             first_topic: None,
             seeks_topic: false,
@@ -258,6 +262,9 @@ impl Telemetry {
                 inspection.is_first_its_own = gateway.is_some_and(|name| is_named_in(&topic, name));
                 (inspection.first_message, inspection.first_topic) = (Some(after), topic_id);
                 return topic_id.map_or_else(Vec::new, |topic| self.found_topic(topic, desk));
+            }
+            TelemetryEvent::GatewayHeard { name, after, .. } => {
+                inspection.heard.insert(name, after);
             }
             TelemetryEvent::GatewayFound(topic) => {
                 let commands = self.found_topic(topic, desk);

@@ -74,7 +74,7 @@ fn check(handle: &mut Handle, profile: &Profile) -> Result<Found, Problem> {
                 return match (plan, round, end) {
                     (Some(plan), Some((evidence, judged)), JobEnd::Done { .. }) => Ok(Found { plan, evidence, judged }),
                     (.., JobEnd::Failed(problem)) => Err(problem),
-                    _ => Err(stopped()),
+                    _ => Err(stopped("Run the command again")),
                 };
             }
             Some(_) => {}

@@ -86,6 +86,6 @@ pub(super) fn remove(
             Ok(Visited { failed, outcome: outcome.as_str() })
         }
         (None, JobEnd::Failed(problem)) => Err(problem),
-        (None, _) => Err(super::stopped()),
+        (None, _) => Err(super::stopped("Run the command again")),
     }
 }

@@ -150,6 +150,8 @@ impl Session {
         }
         if broken.is_none() {
             self.read_back(device, &mut broken).await;
+        }
+        if broken.is_none() {
             self.settle(device, &mut broken).await;
         }
         self.look_from_here().await;
@@ -233,7 +235,7 @@ impl Session {
         let waits_for = "the gateway to stand by that, or to try again by itself";
         self.hear_out(device, waits_for, settles_in, |push| push.settles_in().is_none()).await;
         if self.ground() == Some(Ground::FellBack) && device.heard_start() {
-            self.restarted();
+            self.note_restart();
         }
         if self.ground() == before {
             return;
@@ -272,10 +274,10 @@ impl Session {
         report.done(Step::ReadBack, word).await;
     }
 
-    /// It was heard starting on the way: that it has no network then says nothing of the attempt.
-    fn restarted(&mut self) {
+    /// It was heard starting on the way.
+    fn note_restart(&mut self) {
         if let Some(push) = &mut self.open_push {
-            push.followed.observations = vec![Observation::Began, Observation::TimeOver];
+            push.followed.observations.extend([Observation::Restarted, Observation::TimeOver]);
             push.followed.last_word = Some("restarted on the way".to_owned());
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
-use super::{States, before, followed, look, observed, refusal, said, without_secrets};
+use super::{States, before, followed, look, observed, refusal, without_secrets};
 use crate::flow::driver::{Driver, Followed, Limits, Name, Scan};
 use crate::flow::error::SessionError;
 use crate::flow::port::{BleError, Boxed, GattEvent, GattLink, LinkError, Links};
@@ -406,7 +406,7 @@ impl ImprovBle {
     }
 
     fn followed(&self, observations: Vec<Observation>, broken: Option<LinkError>) -> Followed {
-        followed(observations, self.began_joining().is_some(), self.last_word(), broken)
+        followed(observations, &self.states, broken)
     }
 
     /// The time that a press counts for was over when the credentials came: asks once more, and sends them once more.
@@ -449,10 +449,6 @@ impl ImprovBle {
         let Some(state) = self.session.state() else { return lost };
         let observations = [lost.observations, vec![look(state, Seen::Question, Vec::new())]].concat();
         Followed { observations, last_word: lost.last_word, broken: None, connection: None }
-    }
-
-    fn last_word(&self) -> Option<String> {
-        self.states.last.map(said)
     }
 
     async fn set_name(&mut self, request: Request) -> Result<Answer, SessionError> {

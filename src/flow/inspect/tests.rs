@@ -296,7 +296,7 @@ impl FakeRecords {
 
 impl Records for FakeRecords {
     fn begin(&self, intent: JobIntent) -> Boxed<'_, Result<RecordId, RecordsError>> {
-        let begun = self.add(format!("begin {}", intent.action)).map(|()| RecordId(1));
+        let begun = self.add(format!("begin {} of {}", intent.action, intent.gateway)).map(|()| RecordId(1));
         Box::pin(async { begun })
     }
 
@@ -558,7 +558,7 @@ fn messages_are_counted_and_the_end_says_so() {
         assert_eq!(end, JobEnd::Done { note: "3 messages came".into() });
         assert_eq!(
             *records.entries.lock().unwrap(),
-            ["begin inspect", "end done: 3 messages came; nothing was changed"]
+            ["begin inspect of broker.example", "end done: 3 messages came; nothing was changed"]
         );
     });
 }
@@ -756,7 +756,7 @@ fn a_gateways_own_name_is_used_only_after_a_question_and_on_record() {
         sleep(SECOND).await;
         assert_eq!(
             desk.recorded(),
-            ["begin inspect", "connect-as-gateway intent", "connect-as-gateway outcome acknowledged"]
+            ["begin inspect of broker.example", "connect-as-gateway intent", "connect-as-gateway outcome acknowledged"]
         );
     });
 }
@@ -776,7 +776,10 @@ fn a_lost_connection_is_on_record_and_in_the_trace_and_so_is_its_return() {
         assert_eq!(told.await.note, problem("mqtt.closed").what, "why it ended");
         let _peer = desk.peer().await;
         desk.until_connected().await;
-        assert_eq!(desk.recorded(), ["begin inspect", "connection outcome lost", "connection outcome back"]);
+        assert_eq!(
+            desk.recorded(),
+            ["begin inspect of broker.example", "connection outcome lost", "connection outcome back"]
+        );
         let records = desk.records.clone();
         desk.close().await;
         let entries = records.entries.lock().unwrap();
@@ -928,6 +931,44 @@ fn the_first_message_of_the_gateway_goes_on_record_once_and_a_strangers_counts_u
         let value = seen[1]["value"].as_str().unwrap();
         assert!(value.starts_with("21.5 \u{FFFD}x") && value.chars().count() == 200, "{value}");
         assert_eq!(seen[1]["after_millis"], 10_000);
+    });
+}
+
+#[test]
+fn the_first_message_of_one_more_gateway_is_told_and_on_record_under_its_name() {
+    on_paused_clock(|| async {
+        let gateway = Some("Cold store 2".to_owned());
+        let mut desk = Options { gateway, pushed_before: Some(7 * SECOND), ..Options::default() }.open();
+        let peer = desk.peer().await;
+        let name = "Pump 3".to_owned();
+        desk.ask(TelemetryCommand::AwaitGateway { name: name.clone(), pushed_before: Some(2 * SECOND) }).await;
+        let mut batch = Batch::new(BEGIN);
+        for (topic, at, is_retained) in [
+            ("site/pump-3/t", 50, true),
+            ("site/pump-31/t", 60, false),
+            ("site/cold-store-2/t", 70, false),
+            ("site/pump-3/t", 3000, false),
+        ] {
+            assert!(batch.push(&arrival(topic, b"4.2", at, is_retained)));
+        }
+        peer.send(batch).await;
+        peer.send(timed_batch(&[("site/pump-3/t", 4000)])).await;
+        let heard = desk
+            .until(|event| match event {
+                TelemetryEvent::GatewayHeard { name, after, topic } => Some((name, after, topic)),
+                _ => None,
+            })
+            .await;
+        assert_eq!((heard.0, heard.2), (name, "site/pump-3/t".to_owned()));
+        let after = heard.1.unwrap();
+        assert!(after > 2 * SECOND && after <= 5 * SECOND, "{after:?}");
+        desk.messages().await;
+        let seen = desk.records.detail_of("first-telemetry");
+        let topics: Vec<_> = seen.iter().map(|detail| detail["topic"].as_str().unwrap()).collect();
+        assert_eq!(topics, ["site/cold-store-2/t", "site/pump-3/t"], "each once: {seen:?}");
+        let begun =
+            desk.records.entries.lock().unwrap().iter().filter(|entry| *entry == "begin inspect of Pump 3").count();
+        assert_eq!(begun, 1, "in a job of its own");
     });
 }
 

@@ -478,7 +478,8 @@ impl Job {
             let Ok(wiper) = self.at_hand(place).await else { return Err(Broken::Later) };
             let Some(wiper) = wiper else { return Ok(()) };
             self.write("restart", Phase::Intent, "", Value::Null).await?;
-            self.tell(WipeEvent::Busy { what: "Restart the gateway".into(), limit: BACK_LIMIT }).await;
+            let what = format!("Restart the gateway: up to {} min until it answers", BACK_LIMIT.as_secs() / 60);
+            self.tell(WipeEvent::Busy { what, limit: BACK_LIMIT }).await;
             let asked = timeout(ACT_LIMIT, wiper.restart()).await;
             let text = match asked {
                 Ok(Ok(Restart::Asked)) => self.come_back(place).await,

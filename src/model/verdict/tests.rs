@@ -228,3 +228,14 @@ proptest! {
         prop_assert_ne!(ground.verdict(), Verdict::Joined);
     }
 }
+
+#[test]
+fn a_gateway_that_restarted_on_the_way_and_is_on_no_network_gave_no_verdict() {
+    use Observation::{Began, Restarted};
+    let apart = unnamed(Station::Apart, Seen::Unasked);
+    let joined = unnamed(Station::Connected, Seen::Unasked);
+    check_unnamed(&Before::NoNetwork, &[Began, apart.clone()], Verdict::Refused);
+    check_unnamed(&Before::NoNetwork, &[Began, apart.clone(), Restarted], Verdict::Unknown);
+    check_unnamed(&Before::NoNetwork, &[Began, Restarted, apart.clone()], Verdict::Unknown);
+    check_unnamed(&Before::NoNetwork, &[Began, apart, Restarted, joined], Verdict::Joined);
+}

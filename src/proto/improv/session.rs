@@ -152,11 +152,15 @@ pub struct Session {
     events: VecDeque<Event>,
     ignored_messages: u64,
     is_gatt: bool,
+    /// Questions that were sent and may still be answered, although nobody waits for that any more.
+    unanswered: usize,
 }
 
 /// The request that runs.
 struct Exchange {
     request: Request,
+    /// How often it was sent.
+    sent: usize,
     deadline: Instant,
     /// No answer moves the deadline beyond this.
     latest: Instant,
@@ -205,9 +209,11 @@ impl Session {
             Request::ScanNetworks => (self.timeouts.scan_entry, None),
             _ => (self.timeouts.rpc, Some(self.timeouts.repeat)),
         };
+        self.give_up();
         self.outbox.push_back(request.clone());
         self.exchange = Some(Exchange {
             request,
+            sent: 1,
             deadline: now + limit,
             latest: now + limit.max(self.timeouts.scan),
             repeat_at: repeat.map(|after| now + after),
@@ -223,7 +229,7 @@ impl Session {
 
     /// Gives up the request that runs: what answers it later answers nothing.
     pub fn abandon(&mut self) {
-        self.exchange = None;
+        self.give_up();
         self.outbox.clear();
         self.events.retain(|event| matches!(event, Event::State(_)));
     }
@@ -258,6 +264,7 @@ impl Session {
             self.run_out_of_time();
         } else if exchange.repeat_at.is_some_and(|due| due <= now) {
             exchange.repeat_at = Some(now + self.timeouts.interval(&exchange.request));
+            exchange.sent += 1;
             self.outbox.push_back(exchange.request.clone());
         }
     }
@@ -330,6 +337,11 @@ impl Session {
         match exchange.request {
             // Asked while the device was starting, or an answer to what someone else asked before.
             Request::CurrentState => self.ignored_messages += 1,
+            // An error names no command: this one may answer an earlier question.
+            Request::WifiSettings { .. } if is_about_the_question(error) && self.unanswered > 0 => {
+                self.unanswered -= 1;
+                self.ignored_messages += 1;
+            }
             Request::WifiSettings { .. } if is_about_joining && !was_provisioning => {
                 exchange.early_error = Some(error);
                 exchange.complete_at.get_or_insert(now + self.timeouts.second_half);
@@ -344,6 +356,7 @@ impl Session {
 
     fn handle_result(&mut self, command: u8, strings: &[Vec<u8>], now: Instant) {
         let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.expects(command)) else {
+            self.unanswered = self.unanswered.saturating_sub(1);
             self.ignored_messages += 1;
             return;
         };
@@ -437,11 +450,27 @@ impl Session {
         }
     }
 
+    /// Waits no longer for the request that runs. Only what a starting device is asked is never answered later.
+    fn give_up(&mut self) {
+        if let Some(exchange) =
+            self.exchange.take().filter(|exchange| !matches!(exchange.request, Request::CurrentState))
+        {
+            self.unanswered += exchange.sent;
+        }
+    }
+
     fn finish(&mut self, outcome: Result<Answer, Failure>) {
-        self.exchange = None;
+        let is_answered = !matches!(outcome, Err(Failure::NoReply | Failure::NoVerdict { .. }));
+        self.give_up();
+        self.unanswered -= usize::from(is_answered).min(self.unanswered);
         self.outbox.clear();
         self.events.push_back(Event::Finished(outcome));
     }
+}
+
+/// Whether an error speaks of how the question was put, and not of what it asked for.
+const fn is_about_the_question(error: DeviceError) -> bool {
+    matches!(error, DeviceError::InvalidPacket | DeviceError::UnknownCommand)
 }
 
 impl Exchange {
@@ -583,6 +612,34 @@ mod tests {
     fn a_refusal_without_an_attempt_is_told_apart() {
         let refused = Err(Failure::Device { error: DeviceError::UnableToConnect, was_provisioning: false });
         assert_eq!(ask(settings(), &[UNABLE, READY]).0, refused);
+    }
+
+    #[test]
+    fn an_error_that_answers_an_earlier_question_is_no_verdict_on_the_network() {
+        let unknown = Message::Error(DeviceError::UnknownCommand);
+        let refused = Some(Err(Failure::Device { error: DeviceError::UnknownCommand, was_provisioning: false }));
+        let push = |is_answered: bool, messages: &[Message]| {
+            let now = Instant::now();
+            let mut session = Session::default();
+            session.start(Request::Hostname(None), now);
+            if is_answered {
+                session.handle_message(unknown.clone(), now);
+            } else {
+                session.abandon();
+            }
+            let _ = finished(&mut session);
+            session.start(settings(), now);
+            for message in messages {
+                session.handle_message(message.clone(), now);
+            }
+            finished(&mut session)
+        };
+        let late = [unknown.clone(), PROVISIONING, PROVISIONED, result(1, &[])];
+        assert_eq!(push(false, &late), Some(Ok(joined(&[]))), "it answers what was asked before");
+        assert_eq!(push(false, &[unknown.clone(), unknown.clone()]), refused, "one question has one answer");
+        assert_eq!(push(true, std::slice::from_ref(&unknown)), refused);
+        let too_late = [result(5, &["gw"]), unknown.clone()];
+        assert_eq!(push(false, &too_late), refused, "the earlier question was answered meanwhile");
     }
 
     #[test]

@@ -16,6 +16,10 @@ use crate::proto::esp::console::{max_line, parse_line};
 /// How often it looks whether the device ended its service.
 const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 
+/// What the chip writes when it starts, and how long after the pulse.
+const STARTS: &[u8] = b"ESP-ROM:esp32c3-api1-20210207\r\nrst:0x1 (POWERON),boot:0xc (SPI_FAST_FLASH_BOOT)\r\n\n>> ";
+const STARTS_AFTER: std::time::Duration = std::time::Duration::from_millis(200);
+
 /// A device's console.
 struct EspConsole {
     device: Arc<Mutex<EspDevice>>,
@@ -52,7 +56,7 @@ pub(in crate::sim) async fn serve(
         tokio::select! {
             command = commands.recv() => match command {
                 Some(LinkCommand::Write(bytes)) => console.handle_bytes(&bytes, Clock::now().into_std()),
-                Some(LinkCommand::PulseReset) => console.device().handle_reset(),
+                Some(LinkCommand::PulseReset) => console.handle_reset(Clock::now().into_std()),
                 None => return,
             },
             () = timer => {}
@@ -63,6 +67,12 @@ pub(in crate::sim) async fn serve(
 impl EspConsole {
     fn device(&self) -> MutexGuard<'_, EspDevice> {
         self.device.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn handle_reset(&mut self, now: Instant) {
+        self.device().handle_reset();
+        self.line.clear();
+        self.due = VecDeque::from([(now + STARTS_AFTER, STARTS.to_vec())]);
     }
 
     fn handle_bytes(&mut self, bytes: &[u8], now: Instant) {

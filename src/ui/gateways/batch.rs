@@ -23,7 +23,7 @@ use crate::ui::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, PAGE_MARGIN, medium, pale
 use crate::ui::widgets::rows::longest;
 use crate::ui::widgets::{
     Button, RowEnd, boxed, check, empty_state, field, fixed, forget_undo, group, labelled, muted, name, notice,
-    path_field, pill, problem_card, row_ground, strong, truncated,
+    path_field, pill, problem_card, row_ground, secret_field, strong, truncated,
 };
 
 /// Least height of the table, whatever stands around it.
@@ -201,6 +201,10 @@ fn network(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
             check(ui, &mut draft.is_open, "Open network, no passphrase", "");
             check(ui, &mut draft.is_hidden, "The network hides its name", "");
         });
+        ui.add_space(GRID);
+        strong(ui, "Login for all of them");
+        field(ui, "User name", &mut batch.username, "where they ask for one");
+        secret_field(ui, "Password", &mut batch.login, "or proof of possession");
     });
     if is_entered && batch.is_ready() && !batch.was_begun() {
         pass.did(BatchAction::Started(None));

@@ -26,7 +26,11 @@ pub(super) fn of_session(ui: &mut Ui, app: &App, session: &Session, pass: &mut P
     let open = app.live();
     let text = match open {
         Some(inspection) if inspection.gateway.as_deref() != Some(session.name()) => {
-            format!("{} is watched already", inspection.name)
+            match inspection.heard.get(session.name()) {
+                Some(Some(after)) => format!("Its first message came {} after the network was sent", short(*after)),
+                Some(None) => "Its first message came".to_owned(),
+                None => format!("Watching {}: no message names this gateway yet", inspection.name),
+            }
         }
         Some(inspection) => match inspection.first_message {
             Some(after) if inspection.is_first_its_own => {

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::{Job, TOPIC_SHOWN};
 use crate::model::mqtt::connect::ConnectPlan;
-use crate::model::record::Phase;
+use crate::model::problem::{Explain, Problem};
+use crate::model::record::{JobIntent, Phase, StepEntry};
 use crate::model::redact::Redactor;
 use crate::model::standing::is_named_in;
 use crate::model::text::{visible, visible_octets};
@@ -31,6 +32,18 @@ pub(super) struct Wanted {
     name: String,
     looked_at: usize,
 }
+
+/// One more gateway whose first message is waited for: an inspection may be about another, or about none.
+pub(super) struct Awaited {
+    name: String,
+    /// When it began to be waited for, since the inspection began, and how long before that credentials were sent to it.
+    since: Duration,
+    pushed_before: Option<Duration>,
+    looked_at: usize,
+}
+
+/// So many gateways are waited for at once; the oldest makes room.
+const AWAITED: usize = 100;
 
 /// What was put on record so far.
 #[derive(Default)]
@@ -106,7 +119,9 @@ impl Job {
             },
         };
         let Some(arrival) = fitting else { return };
-        let detail = self.detail(&arrival);
+        let before = self.setup.start.pushed_before;
+        let after = before.map(|before| before + Duration::from_micros(arrival.mono_micros));
+        let detail = self.detail(&arrival, after);
         (self.first.has_named, self.first.has_fitting) = (named, true);
         if let (true, Some(before)) = (named, self.setup.start.pushed_before) {
             // What was told before may have been another's.
@@ -117,19 +132,70 @@ impl Job {
         }
     }
 
+    /// Waits for the first message of one more gateway; of the one that this is about it is waited for anyway.
+    pub(super) fn await_gateway(&mut self, name: String, pushed_before: Option<Duration>) {
+        let is_own = self.setup.start.gateway.as_ref() == Some(&name) && !self.first.has_named;
+        if self.player.is_some() || name.is_empty() || is_own {
+            return;
+        }
+        self.awaited.retain(|awaited| awaited.name != name);
+        if self.awaited.len() == AWAITED {
+            self.awaited.remove(0);
+        }
+        self.awaited.push(Awaited { name, since: self.started.elapsed(), pushed_before, looked_at: 0 });
+    }
+
+    /// Looks for messages whose topic names a gateway that is waited for: it is told, and put on record as a job of its own, since
+    /// records are kept by gateway.
+    pub(super) async fn look_for_awaited(&mut self, batch: &Batch) {
+        for mut awaited in std::mem::take(&mut self.awaited) {
+            let is_its = |arrival: &Arrival<'_>| {
+                let at = Duration::from_micros(arrival.mono_micros);
+                let is_since = !arrival.is_retained && at >= awaited.since;
+                is_since && is_named_in(&String::from_utf8_lossy(arrival.topic), &awaited.name)
+            };
+            let Some(arrival) = batch.iter().find(is_its) else {
+                awaited.looked_at += batch.len();
+                if awaited.looked_at < LOOKED_AT {
+                    self.awaited.push(awaited);
+                }
+                continue;
+            };
+            let waited = Duration::from_micros(arrival.mono_micros).saturating_sub(awaited.since);
+            let after = awaited.pushed_before.map(|before| before + waited);
+            let detail = self.detail(&arrival, after);
+            let topic = visible(&String::from_utf8_lossy(arrival.topic), TOPIC_SHOWN);
+            if let Err(problem) = self.record_heard(&awaited.name, detail).await {
+                self.warn(problem).await;
+            }
+            self.tell(TelemetryEvent::GatewayHeard { name: awaited.name, after, topic }).await;
+        }
+    }
+
+    async fn record_heard(&self, name: &str, detail: serde_json::Value) -> Result<(), Problem> {
+        let records = self.setup.records.as_ref().map_err(Explain::explain)?;
+        let intent = JobIntent { gateway: name.to_owned(), ..self.setup.intent.clone() };
+        let entry = StepEntry { step: STEP.into(), phase: Phase::Outcome, outcome: "observed".into(), detail };
+        let written = async {
+            let record = records.begin(intent).await?;
+            records.step(record, entry).await?;
+            let summary = "Its first message was seen by an inspection that ran already".to_owned();
+            records.end(record, "done", "inspect.heard".to_owned(), summary).await
+        };
+        written.await.map_err(|error| error.explain())
+    }
+
     fn fits(&self, arrival: &Arrival<'_>) -> bool {
         let topics = &self.setup.topics;
         topics.is_empty() || topics.iter().any(|filter| filter.matches_bytes(arrival.topic))
     }
 
     /// What is put on record of a message. What opens the broker is taken out, should a payload hold it.
-    fn detail(&self, arrival: &Arrival<'_>) -> serde_json::Value {
+    fn detail(&self, arrival: &Arrival<'_>, after: Option<Duration>) -> serde_json::Value {
         let redactor = Redactor::new(self.plan.iter().flat_map(ConnectPlan::secrets));
         let head = &arrival.payload[..arrival.payload.len().min(VALUE_BYTES)];
         let is_text = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
         let text = is_text.then(|| visible(&redactor.redact_text(&String::from_utf8_lossy(head)), VALUE_SHOWN));
-        let before = self.setup.start.pushed_before;
-        let after = before.map(|before| before + Duration::from_micros(arrival.mono_micros));
         json!({
             "topic": visible_octets(arrival.topic, TOPIC_SHOWN),
             "value": text,

@@ -18,7 +18,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use self::first::{First, Wanted};
+use self::first::{Awaited, First, Wanted};
 use self::pace::Pace;
 use self::plots::Plots;
 use self::recording::{Held, writer_ready};
@@ -109,6 +109,7 @@ pub(super) struct Job {
     waits_for_first: bool,
     first: First,
     wanted: Option<Wanted>,
+    awaited: Vec<Awaited>,
     /// The stage that ends with the first message of this connection, while none has come.
     first_stage: Option<StageReport>,
     attempt_at: Instant,
@@ -188,6 +189,7 @@ impl Job {
             waits_for_first,
             first: First::default(),
             wanted: None,
+            awaited: Vec::new(),
             first_stage: None,
             attempt_at: Instant::now(),
             was_connected: false,
@@ -297,6 +299,7 @@ impl Job {
                 }
             }
             TelemetryCommand::FindGateway(name) => self.find_gateway(name).await,
+            TelemetryCommand::AwaitGateway { name, pushed_before } => self.await_gateway(name, pushed_before),
             TelemetryCommand::SetTrigger(plan) => self.set_trigger(plan.map(|plan| *plan)).await,
             TelemetryCommand::Clear => self.inspector.clear(self.now_mono()),
             TelemetryCommand::SetBudget(bytes) => self.inspector.set_budget(bytes),
@@ -442,6 +445,9 @@ impl Job {
         }
         self.look_for_wanted(&batch).await;
         self.record_first(&batch).await;
+        if !self.awaited.is_empty() {
+            self.look_for_awaited(&batch).await;
+        }
         if self.setup.start.wants_messages {
             self.tell(TelemetryEvent::Messages(Arc::clone(&batch))).await;
         }
