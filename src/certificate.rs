@@ -150,7 +150,7 @@ fn facts(report: &WipeReport, head: Option<Head>, at: &str) -> Vec<Fact> {
     let online = match report.online {
         Some(true) => "yes",
         Some(false) => "no",
-        None => "not asked, or the gateway doesn't say",
+        None => "not asked, or the gateway doesn't report it",
     };
     let facts = [
         ("Device", report.profile.clone()),

@@ -198,7 +198,8 @@ impl Batch {
     /// The gateways that were reached, held against a site, once the batch has ended.
     pub fn compared(&self, site: &Site) -> Option<Comparison> {
         let of = |row: &Row| result(&row.state).and_then(|result| Found::of_row(site, &row.head, result));
-        let has_ended = self.ended.is_some() && !self.is_running();
+        // Those that were selected are some of the site's, and say nothing of the others.
+        let has_ended = self.ended.is_some() && !self.is_running() && matches!(self.source, Source::Manifest(_));
         has_ended.then(|| compare(site, &self.rows.iter().filter_map(of).collect::<Vec<_>>()))
     }
 

@@ -447,8 +447,14 @@ impl Discover {
 
     /// A message came on that topic: of a gateway that joined and is named in it, it shows that it is in service.
     pub(super) fn heard_from(&mut self, link: &LinkAddress, name: &str, topic: &str) {
-        let done = self.done.get_mut(link).filter(|done| **done == Done::Pushed(Verdict::Joined));
-        if let Some(done) = done.filter(|_| is_named_in(topic, name)) {
+        if is_named_in(topic, name) {
+            self.is_in_service(link);
+        }
+    }
+
+    /// A message of a gateway that joined came.
+    pub(super) fn is_in_service(&mut self, link: &LinkAddress) {
+        if let Some(done) = self.done.get_mut(link).filter(|done| **done == Done::Pushed(Verdict::Joined)) {
             *done = Done::InService;
             self.is_stale = true;
         }

@@ -75,8 +75,8 @@ impl App {
                 if let TelemetryEvent::FirstMessage { topic, .. } = &event {
                     self.note_first_message(topic);
                 }
-                if let TelemetryEvent::GatewayHeard { name, topic, .. } = &event {
-                    self.note_heard(name, topic);
+                if let TelemetryEvent::GatewayHeard { name, .. } = &event {
+                    self.note_heard(name);
                 }
                 // Known from its beginning: after a crash it is the one that is looked for.
                 if let TelemetryEvent::Kept(Ok(state))

@@ -1,7 +1,10 @@
 //! What becomes known of gateways: from discovery, sessions, batches, telemetry and removals.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::commission::Session;
+use super::discover::display_name;
 use super::gateways::Tab;
 use super::{App, Desk, batch};
 use crate::model::batch::RowOutcome;
@@ -43,14 +46,15 @@ impl App {
     }
 
     /// A message of a gateway came that was set up while something was watched already.
-    pub(super) fn note_heard(&mut self, name: &str, topic: &str) {
+    pub(super) fn note_heard(&mut self, name: &str) {
         let Self { commission, batch, discover, .. } = self;
         let sessions = commission.iter().filter_map(|one| one.session()).filter(|session| session.name() == name);
         let rows = batch.rows().iter().filter(|row| row.head.name == name);
         let of_rows = rows.filter_map(|row| batch::result(&row.state)?.link.parse().ok());
-        let links: Vec<LinkAddress> = sessions.map(|session| session.target.link.clone()).chain(of_rows).collect();
-        for link in &links {
-            discover.heard_from(link, name, topic);
+        let links: BTreeSet<LinkAddress> = sessions.map(|session| session.target.link.clone()).chain(of_rows).collect();
+        // Of two with one name a topic doesn't say which.
+        if let (Some(link), 1) = (links.first(), links.len()) {
+            discover.is_in_service(link);
         }
     }
 
@@ -106,7 +110,10 @@ impl App {
                     self.discover.did(&link, Some(Done::Pushed(verdict)));
                 }
                 if verdict == Verdict::Joined {
-                    return self.await_gateway(&head.name, None);
+                    return result
+                        .link
+                        .parse()
+                        .map_or_else(|_| Vec::new(), |link| self.await_gateway(&link, &head.name, None));
                 }
             }
             _ => {}
@@ -114,11 +121,24 @@ impl App {
         Vec::new()
     }
 
-    /// Lets what is watched wait for the first message of a gateway that joined.
-    pub(super) fn await_gateway(&self, name: &str, pushed_before: Option<Duration>) -> Vec<Command> {
+    /// Lets what is watched wait for the first message of a gateway that joined. Some are called otherwise over the link than by
+    /// their topics: what the list calls it counts as well, and its serial number.
+    pub(super) fn await_gateway(
+        &self,
+        link: &LinkAddress,
+        name: &str,
+        pushed_before: Option<Duration>,
+    ) -> Vec<Command> {
+        let row = self.discover.row(link);
+        let product = row.and_then(|row| row.facts.product.clone());
+        let heard = row.and_then(|row| row.heard.as_ref()?.name.clone());
+        let serial = self.discover.marks_of(link).and_then(|marks| marks.serial.clone());
+        let listed = row.map(display_name);
+        let aliases: Vec<String> = [listed, product, heard, serial].into_iter().flatten().collect();
         let items = self.items();
         let live = items.iter().filter(|item| !item.inspection.is_replay && item.inspection.is_open());
-        let command = || TelemetryCommand::AwaitGateway { name: name.to_owned(), pushed_before };
+        let command =
+            || TelemetryCommand::AwaitGateway { name: name.to_owned(), aliases: aliases.clone(), pushed_before };
         live.map(|item| Command::Telemetry { job: item.inspection.job, command: command() }).collect()
     }
 
@@ -198,10 +218,10 @@ impl App {
         }
         if verdict == Verdict::Joined {
             self.kept.keep(&one.form.draft, one.form.is_offered);
-            let session = one.session().map(|session| (session.name().to_owned(), session.pushed_at()));
-            if let Some((name, pushed_at)) = session {
-                commands
-                    .extend(self.await_gateway(&name, pushed_at.map(|pushed| now.saturating_duration_since(pushed))));
+            let of = |session: &Session| (session.target.link.clone(), session.name().to_owned(), session.pushed_at());
+            if let Some((link, name, pushed_at)) = one.session().map(of) {
+                let pushed_before = pushed_at.map(|pushed| now.saturating_duration_since(pushed));
+                commands.extend(self.await_gateway(&link, &name, pushed_before));
             }
             if self.commission.is_of(job) {
                 commands.extend(self.watch_by_itself(now));

@@ -18,7 +18,9 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::wifi::parse_ssid;
-use crate::model::wipe::{Actor, Assessment, Guard, Leftover, Plan, Told, Trail, WATCH_MINUTES, WipeReport, judge};
+use crate::model::wipe::{
+    Actor, Assessment, Guard, Leftover, Outcome, Plan, Told, Trail, WATCH_MINUTES, WipeReport, judge,
+};
 use crate::msg::wipe::{CardScan, ScanEvent, WipeEvent, WipeStart};
 use crate::msg::{Command, JobEnd};
 use crate::papers::Form;
@@ -177,7 +179,10 @@ impl Run {
             WipeEvent::Restarted(restarts) => self.trail.restarts = restarts,
             WipeEvent::Clearing(leftovers) => self.busy = Some(format!("Clear {}", retained(leftovers.len()))),
             WipeEvent::BrokerSeen(seen) => self.trail.broker = Some(*seen),
-            WipeEvent::Assessed(report) => self.report = Some(*report),
+            WipeEvent::Assessed(report) => {
+                // What is left is to close the link.
+                (self.report, self.busy) = (Some(*report), None);
+            }
         }
     }
 }
@@ -401,7 +406,8 @@ impl Remove {
             }
         } else if let Some(run) = self.run.as_mut().filter(|run| run.job == job) {
             // Nothing came of it: what was typed needn't be typed again.
-            if matches!(end, JobEnd::Failed(_)) && self.confirmed.is_empty() {
+            let is_refused = run.report.as_ref().is_some_and(|report| report.assessment.outcome == Outcome::Refused);
+            if (is_refused || matches!(end, JobEnd::Failed(_))) && self.confirmed.is_empty() {
                 self.confirmed.clone_from(&run.confirmed);
             }
             run.end = Some(end);

@@ -98,28 +98,30 @@ impl BatchJob {
         };
         let is_stopped = stop.clone();
         let run = tokio::spawn(batch::run(setup, steer, stop));
-        self.pass_on(event_rx, file, &heads).await;
+        let is_in_place = self.pass_on(event_rx, file, &heads).await;
         let results = match run.await {
             Ok(results) => results,
             Err(error) => return JobEnd::Failed(crashed(&error)),
         };
         let summary = Summary::of(results.iter().map(|result| result.as_ref().map(|result| result.outcome)));
-        // What went into a pipe is there already, and not to be put in order.
-        if let Some(destination) = out.filter(results::is_there)
-            && let Err(problem) = write_results(
-                Destination { existing: Existing::Replace, ..destination },
-                heads.into_iter().zip(results).collect(),
-            )
-            .await
-        {
-            self.tell(BatchEvent::OutTrouble(problem)).await;
+        if let Some(destination) = out {
+            let destination = Destination { existing: Existing::Replace, ..destination };
+            let rows = heads.into_iter().zip(results).collect();
+            if let Err(problem) = put_in_order(destination, is_in_place, rows).await {
+                self.tell(BatchEvent::OutTrouble(problem)).await;
+            }
         }
         self.tell(BatchEvent::Ended { summary, took: began.elapsed() }).await;
         if *is_stopped.borrow() { JobEnd::Cancelled } else { JobEnd::Done { note: summary.words() } }
     }
 
-    /// Hands what the rows tell to the front end, and each end to the result file first.
-    async fn pass_on(&self, mut events: mpsc::Receiver<BatchEvent>, file: Option<ResultFile>, heads: &[RowHead]) {
+    /// Hands what the rows tell to the front end, and each end to the result file first. Whether that file has its name at the end.
+    async fn pass_on(
+        &self,
+        mut events: mpsc::Receiver<BatchEvent>,
+        file: Option<ResultFile>,
+        heads: &[RowHead],
+    ) -> bool {
         let mut file = file.map(|file| Arc::new(Mutex::new(file)));
         while let Some(event) = events.recv().await {
             if let (BatchEvent::Row { index, state: RowState::Ended(result) }, Some(open)) = (&event, &file)
@@ -132,6 +134,8 @@ impl BatchJob {
             }
             self.tell(event).await;
         }
+        // One that could not be written to may be there all the same.
+        file.is_none_or(|file| file.lock().unwrap_or_else(PoisonError::into_inner).is_in_place())
     }
 
     async fn tell(&self, event: BatchEvent) {
@@ -345,6 +349,18 @@ async fn add_result(file: Arc<Mutex<ResultFile>>, head: RowHead, result: RowResu
         file.add(&head, &result).map_err(|error| error.explain())
     });
     work.await.unwrap_or_else(|error| Err(crashed(&error)))
+}
+
+/// Writes all rows in order where they were written as they ended, unless that was a pipe: what went into it is there already.
+async fn put_in_order(
+    destination: Destination,
+    is_in_place: bool,
+    rows: Vec<(RowHead, Option<RowResult>)>,
+) -> Result<(), Problem> {
+    if !is_in_place {
+        return Err(results::none(destination.path()));
+    }
+    if results::is_there(&destination) { write_results(destination, rows).await } else { Ok(()) }
 }
 
 /// Writes all rows to a file.

@@ -34,7 +34,7 @@ use crate::model::destination::Destination;
 use crate::model::endpoint::Level;
 use crate::model::ids::{JobId, ProfileId};
 use crate::model::problem::{Explain as _, Problem};
-use crate::model::record::JobIntent;
+use crate::model::record::{JobIntent, RecordId};
 use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm, Via};
 use crate::msg::{Event, JobEnd};
 use crate::profile::Profile;
@@ -104,7 +104,7 @@ impl CheckJob {
         commands: mpsc::Receiver<CheckCommand>,
         stop: watch::Receiver<bool>,
     ) -> JobEnd {
-        let record = match self.begin(&prepared).await {
+        let mut record = match self.begin(&prepared).await {
             Ok(record) => record,
             Err(error) => return JobEnd::Failed(error.explain()),
         };
@@ -113,25 +113,48 @@ impl CheckJob {
         let plan = Arc::new(setup.plan.clone());
         let beside = prepared.beside.clone();
         let forward = async {
+            let mut broken = None;
             while let Some(event) = events.recv().await {
                 self.keep(&plan, beside.as_ref(), &event);
+                if let Err(error) = self.note_round(&prepared, &plan, &mut record, &event).await {
+                    broken = Some(error);
+                }
                 let told = beside.clone().filter(|_| matches!(event, CheckEvent::Planned(_)));
                 for event in std::iter::once(event).chain(told.map(CheckEvent::Beside)) {
                     self.reporter.report(Event::CheckProgressed { job: self.job, event }).await;
                 }
             }
+            broken
         };
-        let ((end, judged), ()) = tokio::join!(check::run(setup, commands, stop), forward);
-        if let Some((records, record)) = record {
-            let (outcome, summary) = summary(&plan, &judged, &end);
-            if let Err(error) = records.step(record, crate::check::on_record(&plan, &judged, outcome)).await {
-                return JobEnd::Failed(error.explain());
-            }
-            if let Err(error) = records.end(record, outcome, format!("check.{outcome}"), summary).await {
-                return JobEnd::Failed(error.explain());
-            }
+        let ((end, judged), broken) = tokio::join!(check::run(setup, commands, stop), forward);
+        let ended = match record {
+            Some(open) => end_on_record(open, &plan, &judged, &end).await,
+            None => Ok(()),
+        };
+        match ended.err().or(broken) {
+            Some(error) => JobEnd::Failed(error.explain()),
+            None => end,
         }
-        end
+    }
+
+    /// A final round is a job of its own on record, over with its verdict; whatever is asked for later begins another.
+    async fn note_round(
+        &self,
+        prepared: &Prepared,
+        plan: &Plan,
+        record: &mut Option<OnRecord>,
+        event: &CheckEvent,
+    ) -> Result<(), RecordsError> {
+        match event {
+            CheckEvent::RoundBegan { .. } if record.is_none() => *record = self.begin(prepared).await?,
+            CheckEvent::RoundEnded { judged, is_final: true, .. } => {
+                if let Some(open) = record.take() {
+                    end_on_record(open, plan, judged, &JobEnd::Done { note: String::new() }).await?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn keep(&self, plan: &Arc<Plan>, beside: Option<&Arc<Beside>>, event: &CheckEvent) {
@@ -147,10 +170,7 @@ impl CheckJob {
     }
 
     /// Puts the check on record before anything is sent. Judging a saved run again sends nothing and is not recorded.
-    async fn begin(
-        &self,
-        prepared: &Prepared,
-    ) -> Result<Option<(Arc<dyn Records>, crate::model::record::RecordId)>, RecordsError> {
+    async fn begin(&self, prepared: &Prepared) -> Result<Option<OnRecord>, RecordsError> {
         if prepared.saved.is_some() {
             return Ok(None);
         }
@@ -169,6 +189,20 @@ impl CheckJob {
         let record = records.begin(intent).await?;
         Ok(Some((records, record)))
     }
+}
+
+/// A check on record that has no end yet.
+type OnRecord = (Arc<dyn Records>, RecordId);
+
+async fn end_on_record(
+    (records, record): OnRecord,
+    plan: &Plan,
+    judged: &Judged,
+    end: &JobEnd,
+) -> Result<(), RecordsError> {
+    let (outcome, summary) = summary(plan, judged, end);
+    records.step(record, crate::check::on_record(plan, judged, outcome)).await?;
+    records.end(record, outcome, format!("check.{outcome}"), summary).await
 }
 
 /// A check that can begin.

@@ -15,7 +15,8 @@ use super::output::{Exit, Output, tagged};
 use super::session::workers_gone;
 use super::{next_job, secret_input, site};
 use crate::backend::Handle;
-use crate::model::batch::{Again, Finding, RowHead, RowResult, Summary};
+use crate::model::batch::{Again, Finding, NO_RESULTS, RowHead, RowResult, Summary};
+use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
@@ -189,12 +190,14 @@ fn follow(handle: &mut Handle, job: JobId, site: Option<&Site>, args: &BatchArgs
     let mut rows: Vec<RowHead> = Vec::new();
     let mut found: BTreeMap<usize, Found> = BTreeMap::new();
     let mut ended: Option<(Summary, Duration)> = None;
+    let mut has_results = true;
     loop {
         match handle.recv_blocking() {
             Some(Event::BatchProgressed { job: told, event }) if told == job => match event {
                 BatchEvent::Began { batch, rows: heads } => {
                     out.json(&json!({ "kind": "batch", "batch": batch, "rows": heads.len() }));
-                    out.text(format!("Batch {}: {} gateways, up to {} at once", batch.0, heads.len(), args.parallel));
+                    let gateways = counted(heads.len() as u64, "gateway");
+                    out.text(format!("Batch {}: {gateways}, up to {} at once", batch.0, args.parallel));
                     rows = heads;
                 }
                 BatchEvent::Row { index, state } => {
@@ -205,7 +208,10 @@ fn follow(handle: &mut Handle, job: JobId, site: Option<&Site>, args: &BatchArgs
                         }
                     }
                 }
-                BatchEvent::OutTrouble(problem) => out.warning(&problem),
+                BatchEvent::OutTrouble(problem) => {
+                    has_results &= problem.code != NO_RESULTS;
+                    out.warning(&problem);
+                }
                 BatchEvent::Ended { summary, took } => ended = Some((summary, took)),
                 BatchEvent::Checked(check) if !check.findings.is_empty() => drop(mistakes(&check.findings, out)),
                 BatchEvent::Checked(_) | BatchEvent::Paused(_) => {}
@@ -215,7 +221,8 @@ fn follow(handle: &mut Handle, job: JobId, site: Option<&Site>, args: &BatchArgs
                     let found: Vec<Found> = found.into_values().collect();
                     site::against(site, &found, out)
                 });
-                let own = conclude(ended, end, args, out);
+                let results = args.out.as_ref().filter(|_| has_results);
+                let own = conclude(ended, end, results, out);
                 return compared.map_or(own, |compared| own.max(compared));
             }
             Some(Event::Trouble(problem)) => out.warning(&problem),
@@ -263,7 +270,7 @@ fn print_result(head: &RowHead, result: &RowResult, out: &mut Output) {
     }
 }
 
-fn conclude(ended: Option<(Summary, Duration)>, end: JobEnd, args: &BatchArgs, out: &mut Output) -> Exit {
+fn conclude(ended: Option<(Summary, Duration)>, end: JobEnd, results: Option<&Destination>, out: &mut Output) -> Exit {
     let Some((summary, took)) = ended else {
         let (problem, exit) = match end {
             JobEnd::Failed(problem) => {
@@ -280,8 +287,9 @@ fn conclude(ended: Option<(Summary, Duration)>, end: JobEnd, args: &BatchArgs, o
     };
     let mut object = tagged("summary", &summary);
     object["took_millis"] = json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-    object["out"] = json!(args.out.as_ref().map(|out| out.path().display().to_string()));
-    out.text(format!("\n{} gateways in {:.1} s: {}", summary.rows, took.as_secs_f64(), summary.words()));
+    object["out"] = json!(results.map(|results| results.path().display().to_string()));
+    let gateways = counted(summary.rows as u64, "gateway");
+    out.text(format!("\n{gateways} in {:.1} s: {}", took.as_secs_f64(), summary.words()));
     if summary.refused + summary.failed > 0 {
         out.text("Fix the causes, then run the same command with --retry failed.");
     }
@@ -291,7 +299,7 @@ fn conclude(ended: Option<(Summary, Duration)>, end: JobEnd, args: &BatchArgs, o
     if summary.open > 0 {
         out.text("Go on with --resume: what succeeded is not repeated.");
     }
-    if let Some(results) = &args.out {
+    if let Some(results) = results {
         out.text(format!("The results are in {results}"));
     }
     out.json(&object);

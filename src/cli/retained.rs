@@ -101,13 +101,16 @@ impl Follower for Search<'_> {
             return Exit::Good;
         }
         match (self.task, self.found, self.cleared) {
-            (_, Some((found, _)), Some(cleared)) => conclude_clear(found.len(), &cleared, out),
+            (_, Some((found, search)), Some(cleared)) => {
+                // Others that can't be named are left.
+                conclude_clear(found.len(), &cleared, out).max(exit_of(&search))
+            }
             (Task::List, Some((found, search)), None) => conclude_list(found.len(), &search, out),
             (Task::Clear { .. }, Some((_, search)), None) if !search.is_whole() => {
                 out.problem(&incomplete(&search));
                 exit_of(&search)
             }
-            (Task::Clear { .. }, Some((found, look)), None) if found.is_empty() => {
+            (Task::Clear { .. }, Some((found, look)), None) if found.is_empty() && ended.problem.is_none() => {
                 conclude_clear(0, &Clearance { topics: Vec::new(), look }, out)
             }
             (Task::Clear { .. }, Some(_), None) | (_, None, _) => {
@@ -138,6 +141,9 @@ impl Search<'_> {
         let is_whole = search.is_whole();
         self.found = Some((topics, search));
         let Task::Clear { confirm } = self.task else { return following.close() };
+        if let Some(count) = confirm.filter(|count| names.is_empty() && is_whole && *count > 0) {
+            return following.fail(not_confirmed(format!("No retained message found, {count} confirmed")));
+        }
         // What could not all be listed isn't cleared: nobody can confirm its number.
         if names.is_empty() || !is_whole || following.is_closing() {
             return following.close();

@@ -276,7 +276,7 @@ impl Teller {
                 out.text(match online {
                     Some(true) => "Online: yes",
                     Some(false) => "Online: no",
-                    None => "Online: the gateway doesn't say",
+                    None => "Online: the gateway doesn't report it",
                 });
             }
             WipeEvent::Step { step, mark } => self.step(step, &mark, out),

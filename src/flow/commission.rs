@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
 
 use self::push::OpenPush;
 use super::driver::{CLOSE_LIMIT, Driver, Limits, Name, Scan};
@@ -144,17 +144,20 @@ impl Session {
         loop {
             self.setup.report.send(Progress::Ready).await;
             let request = loop {
+                let settles_at = self.settles_at();
+                let has_settled = async {
+                    match settles_at {
+                        Some(at) => sleep_until(at).await,
+                        None => std::future::pending().await,
+                    }
+                };
                 tokio::select! {
                     request = requests.recv() => break request,
-                    state = device.listen() => match state {
-                        Ok(state) => {
-                            self.handle_unasked(state).await?;
-                            if self.has_joined() {
-                                return Ok(());
-                            }
-                        }
-                        Err(error) => return Err(error.into()),
-                    },
+                    state = device.listen() => self.handle_unasked(device, state?).await?,
+                    () = has_settled => self.settled(device).await?,
+                }
+                if self.has_joined() {
+                    return Ok(());
                 }
             };
             match request {
@@ -319,7 +322,7 @@ impl Session {
         }
         self.begin(Step::ScanNetworks, Value::Null).await?;
         let limit = self.limits()?.scan;
-        let waits_for = "the gateway to list the networks it hears";
+        let waits_for = "the gateway to list the networks in range";
         let scanned = step::within(&self.setup.report, Step::ScanNetworks, waits_for, limit, device.scan()).await;
         let Scan { networks, ignored } = scanned?;
         self.end(Step::ScanNetworks, "done", json!({ "networks": networks.len(), "ignored": ignored })).await?;
@@ -459,9 +462,9 @@ fn describe_line(info: &DeviceInfo) -> String {
 
 fn scan_line(count: usize, ignored: usize) -> String {
     let networks = match count {
-        0 => "The gateway hears no network".to_owned(),
-        1 => "The gateway hears 1 network".to_owned(),
-        count => format!("The gateway hears {count} networks"),
+        0 => "The gateway finds no network".to_owned(),
+        1 => "The gateway finds 1 network".to_owned(),
+        count => format!("The gateway finds {count} networks"),
     };
     match ignored {
         0 => networks,

@@ -107,7 +107,7 @@ pub fn conclude(facts: Facts<'_>) -> Outcome {
         evidence.push(Evidence { kind: EvidenceKind::NotChecked, text: text.into(), at });
     };
     if matches!(end.ground, Ground::Joined { is_named: false, .. } | Ground::MaybeTheOldOne) {
-        not_checked("Which network the gateway is on: it does not say");
+        not_checked("Which network the gateway is on: its protocol doesn't name it");
     }
     not_checked("Whether the gateway reaches its vendor's cloud from this network");
     Outcome { verdict, code, summary, evidence, causes, next_step, addresses: end.addresses, driver, protection, took }
@@ -123,7 +123,7 @@ fn summary(facts: &Facts<'_>) -> (&'static str, String) {
         }
         Ground::Refused(refusal) => (refusal.code, refusal_summary(refusal, &ssid)),
         Ground::FellBack => {
-            (codes.fell_back, format!("The gateway tried “{ssid}” and waits for a network again without saying why"))
+            (codes.fell_back, format!("The gateway tried “{ssid}” and waits for a network again without a reason"))
         }
         Ground::OtherNetwork { name, was_there_before: false } => {
             (codes.other_network, format!("The gateway is on “{name}”, not on “{ssid}”"))
@@ -137,7 +137,7 @@ fn summary(facts: &Facts<'_>) -> (&'static str, String) {
         ),
         Ground::MaybeTheOldOne => (
             codes.maybe_the_old_one,
-            format!("The gateway has a network, as before, and does not say whether it is “{ssid}”"),
+            format!("The gateway has a network, as before; its protocol doesn't name it, so it may not be “{ssid}”"),
         ),
         Ground::NotNamed => {
             (codes.not_named, format!("The gateway is connected, but whether to “{ssid}” cannot be read"))
@@ -155,7 +155,7 @@ fn refusal_summary(refusal: &Refusal, ssid: &str) -> String {
         RefusalKind::NotFound => format!("The gateway did not find “{ssid}”"),
         RefusalKind::Unreadable => "The gateway could not read the credentials".into(),
         RefusalKind::NotOffered => "The gateway takes no Wi-Fi credentials this way".into(),
-        RefusalKind::NotAuthorized => "The gateway wants its button pressed first".into(),
+        RefusalKind::NotAuthorized => "The gateway's button has to be pressed first".into(),
         RefusalKind::Other => format!("The gateway refused with {}", refusal.words),
     }
 }
@@ -165,7 +165,7 @@ pub fn before_the_push(before: &Before, at: Duration) -> Option<Evidence> {
     let text = match before {
         Before::NotKnown | Before::NoNetwork => return None,
         Before::SomeNetwork { addresses } => {
-            let text = "Before the push the gateway had a network and did not say which";
+            let text = "Before the push the gateway had a network, which its protocol didn't name";
             addresses.first().map_or_else(|| text.to_owned(), |address| format!("{text}; its address was {address}"))
         }
         Before::On { ssid, connection } => {
@@ -193,15 +193,15 @@ pub fn evidence_of(end: &End, at: Duration) -> Evidence {
         Ground::FellBack => {
             acknowledged("The gateway began to join, then was without a network again and named no error".into())
         }
-        Ground::OtherNetwork { name, .. } => acknowledged(format!("The gateway says it is on “{name}”")),
+        Ground::OtherNetwork { name, .. } => acknowledged(format!("The gateway reports that it is on “{name}”")),
         Ground::OtherConnection { name } => {
-            acknowledged(format!("The gateway says it is on the network by its connection “{name}”"))
+            acknowledged(format!("The gateway reports that it is on the network by its connection “{name}”"))
         }
         Ground::MaybeTheOldOne => acknowledged(
-            "The gateway says it has a network; it may be the one from before, as it does not say which".into(),
+            "The gateway reports a network; it may be the one from before, as its protocol doesn't name it".into(),
         ),
-        Ground::NotNamed => acknowledged("The gateway says it is connected; to what cannot be read".into()),
-        Ground::StillJoining => acknowledged("The gateway says it is still joining".into()),
+        Ground::NotNamed => acknowledged("The gateway reports that it is connected; to what can't be read".into()),
+        Ground::StillJoining => acknowledged("The gateway reports that it is still joining".into()),
         Ground::NoWord => {
             (EvidenceKind::NotChecked, format!("Whether the gateway joined: {}", told(last_word.as_deref())))
         }
@@ -216,8 +216,8 @@ pub fn evidence_of(end: &End, at: Duration) -> Evidence {
 
 fn joined_words(addresses: &[String]) -> String {
     match addresses.first() {
-        Some(address) => format!("The gateway says it joined and can be reached at {address}"),
-        None => "The gateway says it joined; it gave no address".into(),
+        Some(address) => format!("The gateway reports that it joined and can be reached at {address}"),
+        None => "The gateway reports that it joined; it gave no address".into(),
     }
 }
 
@@ -241,10 +241,10 @@ pub fn asked_again(before: &Ground, end: &End, addresses: &[String], at: Duratio
         Ground::FellBack => "is without a network".into(),
         Ground::OtherNetwork { name, .. } => format!("is on “{name}”"),
         Ground::OtherConnection { name } => format!("is on the network by its connection “{name}”"),
-        Ground::MaybeTheOldOne => "has a network and does not say which".into(),
+        Ground::MaybeTheOldOne => "has a network, which its protocol doesn't name".into(),
         Ground::NotNamed => "is connected; to what cannot be read".into(),
         Ground::StillJoining => "is joining a network".into(),
-        Ground::NoWord | Ground::LinkLost => "says nothing that settles it".into(),
+        Ground::NoWord | Ground::LinkLost => "reports nothing that settles it".into(),
     };
     Evidence { kind: EvidenceKind::Observed, text: format!("{when}, the gateway {word}"), at }
 }
@@ -252,7 +252,7 @@ pub fn asked_again(before: &Ground, end: &End, addresses: &[String], at: Duratio
 fn told(last_word: Option<&str>) -> String {
     last_word.map_or_else(
         || "it did not react to the credentials".into(),
-        |word| format!("its last word was that it {word}"),
+        |word| format!("its last report was that it {word}"),
     )
 }
 
@@ -293,7 +293,7 @@ fn refusal_cause(kind: RefusalKind) -> Cause {
     match kind {
         RefusalKind::Unreadable => cause("Bytes were lost on the line", "The gateway found the packet damaged"),
         RefusalKind::NotOffered => {
-            cause("The firmware has no Wi-Fi settings over this driver", "The gateway does not know the command")
+            cause("The firmware has no Wi-Fi settings over this driver", "The gateway rejects the command as unknown")
         }
         RefusalKind::NotAuthorized => {
             cause("Nobody pressed the gateway's button", "The gateway asks for authorisation")
@@ -315,11 +315,11 @@ fn silence_causes(end: &End) -> Vec<Cause> {
         ],
         None => vec![hangs("It did not even acknowledge the credentials"), lost()],
         Some(word) if end.station == Some(Station::Unclear) => {
-            let because = || format!("Its last word was that it {word}");
+            let because = || format!("Its last report was that it {word}");
             vec![cause("It could not join and names no reason", because()), hangs("It never said that it joined")]
         }
         Some(word) if !end.has_begun => vec![
-            cause("It waits for something else first", format!("Its last word was that it {word}")),
+            cause("It waits for something else first", format!("Its last report was that it {word}")),
             hangs("It never said that it began to join"),
         ],
         Some(_) => joining_causes(),
@@ -330,7 +330,7 @@ fn silence_causes(end: &End) -> Vec<Cause> {
 fn joining_causes() -> Vec<Cause> {
     vec![
         cause("It joined but got no address (DHCP)", "It began to join and never came to an end"),
-        cause("It joined and its firmware gives no verdict", "Its last word was that it is joining"),
+        cause("It joined and its firmware gives no verdict", "Its last report was that it is joining"),
         cause("It hangs", "A verdict normally comes within 30 seconds"),
     ]
 }
@@ -374,7 +374,7 @@ fn not_let_in_causes(facts: &Facts<'_>) -> Vec<Cause> {
         WEAK_SIGNAL,
         match level {
             Some(dbm) => {
-                format!("The gateway hears the network at {dbm} dBm; lost answers look like a wrong key to it")
+                format!("The gateway receives the network at {dbm} dBm; lost answers look like a wrong key to it")
             }
             None => "Lost answers look like a wrong key to the gateway".into(),
         },
@@ -432,7 +432,7 @@ fn heard_causes(facts: &Facts<'_>, network: &Network) -> Vec<Cause> {
         "The access point gives out no address (DHCP), or turns the gateway away (MAC filter, full)",
         format!("The refusal took {} s; a wrong passphrase is refused within seconds", facts.took.as_secs()),
     );
-    let signal = cause(WEAK_SIGNAL, format!("The gateway hears the network {level}"));
+    let signal = cause(WEAK_SIGNAL, format!("The gateway receives the network {level}"));
     let grade = network.rssi_dbm.map(Signal::from_dbm);
     let mut causes = match grade {
         Some(Signal::TooWeak) => vec![signal, passphrase],
@@ -523,7 +523,7 @@ fn join_next_step(causes: &[Cause]) -> &'static str {
         Some(WRONG_PASSPHRASE) => "Correct the passphrase and try again",
         Some(WANTS_A_PASSPHRASE) => "Type the network's passphrase and try again",
         Some(WEAK_SIGNAL) => {
-            "Move the gateway or the access point closer until the gateway hears at least -75 dBm, then try again"
+            "Move the gateway or the access point closer until the gateway receives at least -75 dBm, then try again"
         }
         Some(OTHER_NAME) => {
             "Scan again and choose the network from the list; if it is missing, switch on 2.4 GHz at the access point"

@@ -227,7 +227,7 @@ impl Explain for DeviceError {
             Self::NotErased { key } => Problem::new(
                 "device.not_erased",
                 format!(
-                    "The gateway says that its storage was erased, but the setting {} is still there",
+                    "The gateway reports that its storage was erased, but the setting {} is still there",
                     visible(key, 80)
                 ),
                 "The firmware keeps settings elsewhere, or keeps them in memory until it restarts",

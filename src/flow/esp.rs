@@ -185,7 +185,7 @@ impl Esp {
     }
 
     async fn greet(&mut self) -> Result<ProvisioningState, SessionError> {
-        self.report.waits_for(Step::Connect, "the gateway to say how it wants to be provisioned").await;
+        self.report.waits_for(Step::Connect, "the gateway to report how it is provisioned").await;
         let prepared = self.carrier.prepare().await;
         prepared.map_err(|error| self.explain(error, &Endpoint::Version, "prompt", false))?;
         let Answer::Version(version) = self.run(Operation::Version).await? else {

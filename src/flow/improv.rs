@@ -87,6 +87,8 @@ struct Improv {
     addresses: Vec<String>,
     /// It was heard starting.
     has_started: bool,
+    /// What happened and was not handed over yet.
+    event: Option<Event>,
 }
 
 impl Improv {
@@ -104,6 +106,7 @@ impl Improv {
             states: States::default(),
             addresses: Vec::new(),
             has_started: false,
+            event: None,
         }
     }
 
@@ -141,13 +144,17 @@ impl Improv {
     /// Sends what is due, then waits for one thing: an event that is there already, bytes, or a time limit.
     async fn step(&mut self) -> Result<Option<Event>, LinkError> {
         self.transmit().await?;
-        if let Some(event) = self.session.poll_event() {
-            if let Event::State(state) = event {
+        if self.event.is_none() {
+            self.event = self.session.poll_event();
+            if let Some(Event::State(state)) = self.event {
                 self.states.note(self.report.elapsed(), state);
-                if let State::Known(state) = state {
-                    self.report.send(Progress::StateChanged(state)).await;
-                }
             }
+        }
+        // Kept until it is handed over: whoever listens may stop while this is told.
+        if let Some(Event::State(State::Known(state))) = self.event {
+            self.report.send(Progress::StateChanged(state)).await;
+        }
+        if let Some(event) = self.event.take() {
             return Ok(Some(event));
         }
         let due = [self.session.poll_timeout(), self.decoder.poll_timeout()].into_iter().flatten().min();
@@ -336,7 +343,8 @@ impl Driver for Improv {
     }
 
     fn abandon(&mut self) -> bool {
-        // What answers what was given up answers nothing that is asked later: every answer names its command.
+        // What answers what was given up answers nothing that is asked later: results name their command, and errors are held
+        // against what is still to be answered.
         self.session.abandon();
         true
     }

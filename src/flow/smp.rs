@@ -593,7 +593,7 @@ async fn push_setting(smp: &mut Smp, name: &str, value: &Secret<Vec<u8>>) -> Res
         Some(false) => Err(SmpError::NotKept { place: format!("the setting {name}") }),
         None => Ok(Taken {
             kind: EvidenceKind::Acknowledged,
-            text: format!("The gateway says that the setting {name} was written{saved}; it cannot be read back"),
+            text: format!("The gateway reports that the setting {name} was written{saved}; it cannot be read back"),
         }),
     }
 }
@@ -609,7 +609,7 @@ async fn push_file(smp: &mut Smp, path: &str, content: &Secret<Vec<u8>>) -> Resu
         Some(false) => Err(SmpError::NotKept { place: format!("the file {path}") }),
         None => Ok(Taken {
             kind: EvidenceKind::Acknowledged,
-            text: format!("The gateway says that the file {path} was written; it cannot be read back"),
+            text: format!("The gateway reports that the file {path} was written; it cannot be read back"),
         }),
     }
 }

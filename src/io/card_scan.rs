@@ -122,7 +122,7 @@ impl Explain for ScanError {
             Self::Endless { path, at } => Problem::new(
                 "scan.endless",
                 format!("{} did not end within {} GB", visible(&path.display().to_string(), 120), at >> 30),
-                "It tells no size: a device that makes up what is read, not one that keeps it",
+                "It reports no size: a device that makes up what is read, not one that keeps it",
                 "Name the card's device, such as /dev/sdb, or an image of it",
             ),
             Self::NothingSought => Problem::new(
@@ -187,6 +187,11 @@ fn scan_up_to(
     buffer.fill(0);
     if read_to == 0 {
         return Err(ScanError::Empty { path: path.to_owned() });
+    }
+    // A card that is taken out ends like a short one.
+    if size.is_some_and(|size| read_to < size) {
+        let detail = "it ended before the size that it had at first".to_owned();
+        return Err(ScanError::Unreadable { path: path.to_owned(), at: read_to, detail });
     }
     scanned.bytes = read_to;
     settle_orders(&mut medium, &mut scanned.hits, sought);
@@ -440,6 +445,19 @@ mod tests {
             assert_eq!(offsets, [at as u64]);
             assert_eq!(found.bytes, image.len() as u64);
         }
+    }
+
+    #[test]
+    fn a_medium_that_ends_before_its_size_was_not_searched_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("card.img");
+        std::fs::write(&path, vec![0; 3 * CHUNK]).unwrap();
+        let cut = |_, _| {
+            File::options().write(true).open(&path).unwrap().set_len(CHUNK as u64 + 512).unwrap();
+            true
+        };
+        let ended = scan(&path, &sought(&[("wifi".to_owned(), PASSPHRASE)], None), cut);
+        assert!(matches!(ended, Err(ScanError::Unreadable { at, .. }) if at < 3 * CHUNK as u64), "{ended:?}");
     }
 
     #[test]

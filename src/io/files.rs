@@ -22,6 +22,8 @@ const MAX_PROFILE_BYTES: u64 = 1024 * 1024;
 const MAX_PROFILES: usize = 200;
 /// The most sites that are listed.
 const MAX_SITES: usize = 2000;
+/// Unfinished files of earlier runs that are passed over.
+const MOST_LEFT_BEHIND: usize = 1000;
 
 /// Why a file or folder could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -409,16 +411,17 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FilesError> {
     if path.is_dir() {
         return Err(FilesError::NotAFile { path: shown(path) });
     }
-    let name = path.file_name().ok_or_else(|| FilesError::NotAFile { path: shown(path) })?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let temporary = folder.join(temporary_name(&name.to_string_lossy()));
-    let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
-    if let Err(error) = written {
-        // It may not have come into being; the error that counts is the one above.
+    if path.file_name().is_none() {
+        return Err(FilesError::NotAFile { path: shown(path) });
+    }
+    let (temporary, mut file) = create_beside(path).map_err(failed)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(error) = written.and_then(|()| fs::rename(&temporary, path)) {
+        // The error that counts is the one above.
         let _ = fs::remove_file(&temporary);
         return Err(failed(error));
     }
-    sync_folder(folder).map_err(failed)
+    sync_folder(folder(path)).map_err(failed)
 }
 
 /// Reads a text file of at most `limit_bytes`.
@@ -492,23 +495,40 @@ fn too_many_profiles(count: usize) -> Problem {
     )
 }
 
-fn temporary_name(name: &str) -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!(".{name}.{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+/// The folder of a file.
+pub(super) fn folder(place: &Path) -> &Path {
+    place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+/// Makes a file in the same folder under a name that nothing else has, what an end of the program left behind included. The name
+/// is short, since the place's own may be as long as is allowed.
+pub(super) fn create_beside(place: &Path) -> io::Result<(PathBuf, File)> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    for _ in 0..MOST_LEFT_BEHIND {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = folder(place).join(format!(".linesman-{}-{number}.part", std::process::id()));
+        match create_new(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return Ok((path, made?)),
+        }
+    }
+    Err(io::Error::other("its folder is full of unfinished files (.linesman-*.part) of earlier runs"))
+}
+
+/// Makes a file that was not there, for this account only where the system knows that.
+pub(super) fn create_new(path: &Path) -> io::Result<File> {
+    private(OpenOptions::new().write(true).create_new(true)).open(path)
+}
+
+/// Options by which a file that comes into being is for this account only.
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }
 
 /// Makes the renaming itself last. Only Unix knows this for folders.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

@@ -5,13 +5,14 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::files::{self, FilesError};
 use super::records::export::cell;
 use super::save::{self, Growing};
-use crate::model::batch::{GO_ON, RowHead, RowOutcome, RowResult, Summary};
+use crate::model::batch::{GO_ON, NO_RESULTS, RowHead, RowOutcome, RowResult, Summary};
 use crate::model::destination::Destination;
+use crate::model::problem::Problem;
 
 const HEADER: &str =
     "row,name,gateway,link,outcome,reason,evidence,took_seconds,match,profile,driver,ssid,summary,next_step";
@@ -33,8 +34,15 @@ impl ResultFile {
         let path = destination.path();
         let mut growing = save::grow(destination)?;
         let written = growing.file.write_all(format!("{HEADER}\r\n{}", lines.concat()).as_bytes());
-        written.and_then(|()| synced(&growing.file)).map_err(|error| files::write_error(path, &error))?;
+        let written = written.and_then(|()| synced(&growing.file));
+        let settled = written.and_then(|()| if lines.is_empty() { Ok(()) } else { growing.claim.settle() });
+        settled.map_err(|error| files::write_error(path, &error))?;
         Ok(Self { path: path.to_owned(), growing })
+    }
+
+    /// Whether it has its name: else the file that it is to replace has it still.
+    pub const fn is_in_place(&self) -> bool {
+        !self.growing.claim.is_open()
     }
 
     /// Adds a row that ended. Returns once it is on the disk.
@@ -53,6 +61,16 @@ pub fn is_there(destination: &Destination) -> bool {
     is_file
         && File::open(path).and_then(|mut file| file.read_exact(&mut beginning)).is_ok()
         && beginning == HEADER.as_bytes()
+}
+
+/// No row ended, so that the file that was to be replaced is as it was.
+pub fn none(path: &Path) -> Problem {
+    Problem::new(
+        NO_RESULTS,
+        format!("No results were written: {} is as it was", files::shown(path)),
+        "The batch was stopped before its first gateway ended",
+        "Start the batch again",
+    )
 }
 
 /// Waits for the disk, where there is one: a pipe has none.

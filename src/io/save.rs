@@ -10,11 +10,13 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use super::files::{FilesError, read_error, shown, write_error};
+use super::files::{
+    FilesError, create_beside, create_new, folder, private, read_error, shown, sync_folder, write_error,
+};
 use crate::model::destination::{Destination, Existing, Fresh, Place, Saved};
 
 /// Links that lead to links: more than that is a circle.
@@ -68,6 +70,32 @@ pub(super) struct Claim(Option<Claimed>);
 struct Claimed {
     place: PathBuf,
     temporary: PathBuf,
+    /// The file that is to be replaced, as it was when that was asked for.
+    replaced: Trace,
+    /// The same file, marked: nobody else begins to replace it meanwhile.
+    held: Option<File>,
+}
+
+/// By what a file is known again, and seen to have been written since.
+#[derive(Debug, PartialEq, Eq)]
+struct Trace {
+    /// Its entry of the disk; nothing where the system tells none.
+    entry: Option<(u64, u64)>,
+    bytes: u64,
+    written: Option<SystemTime>,
+}
+
+impl Trace {
+    fn of(found: &Metadata) -> Self {
+        #[cfg(unix)]
+        let entry = {
+            use std::os::unix::fs::MetadataExt as _;
+            Some((found.dev(), found.ino()))
+        };
+        #[cfg(not(unix))]
+        let entry = None;
+        Self { entry, bytes: found.len(), written: found.modified().ok() }
+    }
 }
 
 impl Claim {
@@ -78,13 +106,19 @@ impl Claim {
 
     /// Puts the new file in the place of the old one, unless that is done.
     pub(super) fn settle(&mut self) -> io::Result<()> {
-        if let Some(claimed) = &self.0 {
-            if is_growing(&claimed.place) {
-                return Err(io::Error::other("another program writes to the file that was to be replaced"));
+        let Some(claimed) = &self.0 else { return Ok(()) };
+        let is_changed = |found: &Metadata| Trace::of(found) != claimed.replaced;
+        File::open(&claimed.temporary)?.sync_all()?;
+        match fs::metadata(&claimed.place) {
+            Ok(found) if is_changed(&found) || claimed.held.is_none() && is_growing(&claimed.place) => {
+                return Err(io::Error::other("another program has written the file that was to be replaced"));
             }
-            fs::rename(&claimed.temporary, &claimed.place)?;
-            self.0 = None;
+            Err(error) if error.kind() == ErrorKind::NotFound => name_new(&claimed.temporary, &claimed.place)?,
+            _ => fs::rename(&claimed.temporary, &claimed.place)?,
         }
+        // Its name is given; a folder that can't be waited for doesn't take it back.
+        let _ = sync_folder(folder(&claimed.place));
+        self.0 = None;
         Ok(())
     }
 }
@@ -110,13 +144,16 @@ pub(super) fn grow(destination: &Destination) -> Result<Growing, FilesError> {
         Found::Stream(file) => return Ok(Growing { file, claim: Claim::default() }),
         Found::Plain { path, replaced } => (path, replaced),
     };
-    let temporary = replaced.is_some().then(|| temporary_beside(&place));
-    let file = create_new(temporary.as_ref().unwrap_or(&place)).map_err(|error| not_created(path, &error))?;
+    let Some(old) = replaced else {
+        let file = create_new(&place).map_err(|error| not_created(path, &error))?;
+        mark_as_growing(&file);
+        return Ok(Growing { file, claim: Claim::default() });
+    };
+    let (temporary, file) = create_beside(&place).map_err(|error| not_begun(path, &error))?;
     mark_as_growing(&file);
-    if let Some(old) = &replaced {
-        keep_permissions(&file, old);
-    }
-    Ok(Growing { file, claim: Claim(temporary.map(|temporary| Claimed { place, temporary })) })
+    keep_permissions(&file, &old);
+    let held = File::open(&place).ok().filter(mark_as_growing);
+    Ok(Growing { file, claim: Claim(Some(Claimed { place, temporary, replaced: Trace::of(&old), held })) })
 }
 
 /// Opens a file that is added to, whatever is in it, such as a log of keys.
@@ -158,12 +195,12 @@ pub fn prepare_folder(folder: &Path) -> Result<(), FilesError> {
         }
         Err(error) => return Err(read_error(folder, &error)),
     }
-    let trial = temporary_beside(&folder.join("trial"));
-    let written =
-        create_new(&trial).and_then(|mut file| file.write_all(&vec![0; TRIAL_BYTES]).and_then(|()| file.sync_all()));
-    // It may not have come into being; the error that counts is the one above.
+    let failed = |error: io::Error| write_error(folder, &error);
+    let (trial, mut file) = create_beside(&folder.join("trial")).map_err(failed)?;
+    let written = file.write_all(&vec![0; TRIAL_BYTES]).and_then(|()| file.sync_all());
+    // What counts is whether it could be written.
     let _ = fs::remove_file(&trial);
-    written.map_err(|error| write_error(folder, &error))
+    written.map_err(failed)
 }
 
 /// A file on its way. Dropped before it is kept, it leaves nothing behind.
@@ -194,8 +231,7 @@ impl Writing {
         match place {
             Found::Stream(file) => Ok(Self { path, file: Some(file), plain: None }),
             Found::Plain { path: place, replaced } => {
-                let temporary = temporary_beside(&place);
-                let file = create_new(&temporary).map_err(|error| not_created(&path, &error))?;
+                let (temporary, file) = create_beside(&place).map_err(|error| not_begun(&path, &error))?;
                 let plain = Plain { place, temporary, is_replacing: replaced.is_some() };
                 if let Some(old) = replaced {
                     keep_permissions(&file, &old);
@@ -288,12 +324,9 @@ fn allow(path: &Path, place: &Path, found: &Metadata, destination: &Destination)
 }
 
 /// Marks a file that grows under its own name, so that nobody replaces it meanwhile. The mark goes with the process, however
-/// that ends. Only Unix has locks that leave readers alone.
-fn mark_as_growing(file: &File) {
-    if cfg!(unix) {
-        // A drive that knows no locks: then it is not marked.
-        let _ = file.try_lock();
-    }
+/// that ends. Whether it is marked: only Unix has locks that leave readers alone, and some drives have none.
+fn mark_as_growing(file: &File) -> bool {
+    cfg!(unix) && file.try_lock().is_ok()
 }
 
 /// Whether a program is writing to a file that grows.
@@ -360,10 +393,6 @@ fn folder_of(path: &Path, place: &Path) -> Result<(), FilesError> {
         Err(error) if error.kind() == ErrorKind::NotADirectory => Err(FilesError::NotAFolder { path: shown(folder) }),
         Err(_) => Err(FilesError::NoFolder { path: shown(folder) }),
     }
-}
-
-fn folder(place: &Path) -> &Path {
-    place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Whether both are one file: the same entry of the disk, so that links and hard links count.
@@ -457,24 +486,6 @@ fn duplicate(stream: &impl std::os::windows::io::AsHandle) -> io::Result<File> {
     stream.as_handle().try_clone_to_owned().map(File::from)
 }
 
-/// A name in the same folder that nothing else has. Short, since the place's own name may be as long as is allowed.
-fn temporary_beside(place: &Path) -> PathBuf {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    folder(place).join(format!(".linesman-{}-{number}.part", std::process::id()))
-}
-
-/// Makes a file that was not there, for this account only where the system knows that.
-fn create_new(path: &Path) -> io::Result<File> {
-    private(OpenOptions::new().write(true).create_new(true)).open(path)
-}
-
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
-}
-
 /// Gives a file the permissions of the one it replaces, and its owner where this account may.
 fn keep_permissions(file: &File, old: &Metadata) {
     // All of it is best kept and never worth losing what is to be written: without it the new file is this account's alone.
@@ -512,11 +523,6 @@ fn name_new(temporary: &Path, place: &Path) -> io::Result<()> {
     fs::rename(temporary, place)
 }
 
-/// Makes the renaming itself last. Only Unix knows this for folders.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
 /// A file that could not be made: something of its name came meanwhile, or its folder went.
 fn not_created(path: &Path, error: &io::Error) -> FilesError {
     match error.kind() {
@@ -524,6 +530,11 @@ fn not_created(path: &Path, error: &io::Error) -> FilesError {
         ErrorKind::NotFound if !folder(path).is_dir() => FilesError::NoFolder { path: shown(folder(path)) },
         _ => write_error(path, error),
     }
+}
+
+/// The same where it is the file beside it that could not be made: whatever stands in its way, the place itself is free.
+fn not_begun(path: &Path, error: &io::Error) -> FilesError {
+    if error.kind() == ErrorKind::AlreadyExists { write_error(path, error) } else { not_created(path, error) }
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub enum Fault {
     NotKept,
     /// The gateway has its network, and no internet behind it.
     Offline,
-    /// The gateway says that it deleted something, and has it again after a restart.
+    /// The gateway reports that it deleted something, and has it again after a restart.
     WipeLie,
     /// A file of netplan holds the passphrase and brings the connection back at each start (console).
     Regenerates,

@@ -92,8 +92,8 @@ pub enum CheckEvent {
     Observed(Box<Observation>),
     /// How all rows stand by what was seen of this round so far.
     Judged(Arc<Judged>),
-    /// A round is over; the evidence holds it whole.
-    RoundEnded { round: u32, evidence: Arc<Evidence>, judged: Arc<Judged> },
+    /// A round is over; the evidence holds it whole. It is final where it was not stopped and no other follows by itself.
+    RoundEnded { round: u32, evidence: Arc<Evidence>, judged: Arc<Judged>, is_final: bool },
     /// A report was written.
     Saved { path: PathBuf },
     /// A report could not be written, or something else did not work without ending the check.

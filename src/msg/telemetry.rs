@@ -51,6 +51,8 @@ pub enum TelemetryCommand {
     AwaitGateway {
         /// Its name.
         name: String,
+        /// What else its topics may call it: earlier names, its serial number.
+        aliases: Vec<String>,
         /// How long ago credentials were sent to it, where that is known.
         pushed_before: Option<Duration>,
     },

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::list::List;
-use super::batch::Batch;
+use super::batch::{Arrival, Batch};
 use super::decode::{Decoders, Rule};
 use super::diff;
 use super::expect::Expectations;
@@ -446,6 +446,17 @@ impl Inspector {
     pub fn topic_naming(&self, gateway: &str) -> Option<TopicId> {
         let is_it = |topic: &Topic<'_>| is_named_in(&String::from_utf8_lossy(topic.name), gateway);
         self.store.topics().find(is_it).map(|topic| topic.id)
+    }
+
+    /// The first message that is held, came by itself since then, and whose topic names a gateway.
+    pub fn first_naming(&self, gateway: &str, since_micros: u64) -> Option<Arrival<'_>> {
+        let is_it = |topic: &Topic<'_>| is_named_in(&String::from_utf8_lossy(topic.name), gateway);
+        let of_topic = |topic: Topic<'_>| {
+            let since = self.store.history(topic.id).take_while(|message| message.mono_micros >= since_micros);
+            since.filter(|message| !message.is_retained).last()
+        };
+        let firsts = self.store.topics().filter(is_it).filter_map(of_topic);
+        firsts.min_by_key(|message| message.mono_micros).map(|message| message.arrival())
     }
 
     /// Opens the way to a topic and tells its row, in the tree as it is looked at.

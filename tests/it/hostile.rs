@@ -66,7 +66,9 @@ impl<F: FnMut(&[u8], Instant) -> Vec<Due> + Send> SimulatedDevice for Peer<F> {
 
     fn poll_emission(&mut self, now: Instant) -> Option<Emission> {
         let is_due = self.due.first().is_some_and(|(at, _)| *at <= now);
-        is_due.then(|| Emission::Bytes(self.due.remove(0).1))
+        // Nothing at all stands for a link that goes.
+        let emission = |bytes: Vec<u8>| if bytes.is_empty() { Emission::DropLink } else { Emission::Bytes(bytes) };
+        is_due.then(|| emission(self.due.remove(0).1))
     }
 }
 
@@ -342,7 +344,7 @@ async fn a_gateway_that_keeps_changing_its_word_in_an_idle_session_fills_neither
     assert!(records.lines().len() < 40, "{:#?}", records.lines());
     let last = outcomes.last().expect("one at least");
     assert_eq!(last.verdict, Verdict::Unknown);
-    let is_told = last.evidence.iter().any(|evidence| evidence.text.contains("changed its word"));
+    let is_told = last.evidence.iter().any(|evidence| evidence.text.contains("changed its report"));
     assert!(is_told && last.evidence.len() < 20, "{:#?}", last.evidence);
 }
 
@@ -382,7 +384,8 @@ async fn with_network(before: Option<&'static str>, words: &'static [(u64, Word)
             let messages = match asked {
                 Asked::WifiSettings { .. } => {
                     pushed_at = Some(now);
-                    words.iter().map(|(millis, word)| (Duration::from_millis(*millis), word.message())).collect()
+                    due.extend(words.iter().map(|(millis, word)| (Duration::from_millis(*millis), word.bytes())));
+                    continue;
                 }
                 Asked::CurrentState => standing(before, words, pushed_at.map(|at| now - at)),
                 _ => greeting(&asked).unwrap_or_default(),
@@ -395,6 +398,10 @@ async fn with_network(before: Option<&'static str>, words: &'static [(u64, Word)
     let mut session = Session::with(links);
     assert!(session.until_ready().await);
     session.ask(Request::Push(credentials())).await;
+    // Then nobody asks anything for a while.
+    while let Ok(Some(progress)) = tokio::time::timeout(Duration::from_mins(5), session.progress.recv()).await {
+        session.seen.push(progress);
+    }
     let (_, seen) = session.end().await;
     let verdicts = seen.into_iter().filter_map(|(_, progress)| match progress {
         Progress::Pushed(outcome) => Some(outcome.verdict),
@@ -431,15 +438,52 @@ enum Word {
     Is(ProvisioningState),
     At(&'static str),
     CouldNot,
+    /// A line of its log.
+    Logs(&'static str),
+    /// Its link goes.
+    Goes,
 }
 
 impl Word {
-    fn message(&self) -> Message {
-        match self {
+    fn bytes(&self) -> Vec<u8> {
+        let message = match self {
             Self::Is(told) => state(*told),
             Self::At(address) => result(WIFI_SETTINGS, &[address]),
             Self::CouldNot => Message::Error(DeviceError::UnableToConnect),
-        }
+            Self::Logs(line) => return format!("{line}\r\n").into_bytes(),
+            Self::Goes => return Vec::new(),
+        };
+        encode_message(&message).expect("it fits")
+    }
+}
+
+/// What counts is how a gateway ends, for as long as that may take, and not what it said on the way.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_stands_for_its_whole_time_and_a_start_or_a_lost_link_on_the_way_is_no_refusal() {
+    use ProvisioningState::{Provisioned, Provisioning, Ready};
+    use Word::{At, Goes, Is, Logs};
+    const STARTS: &str = "rst:0x1 (POWERON),boot:0xc (SPI_FAST_FLASH_BOOT)";
+    let tries_early: &[(u64, Word)] = &[
+        (10, Is(Provisioning)),
+        (500, Is(Ready)),
+        (1500, Is(Provisioning)),
+        (2500, Is(Ready)),
+        (19_000, Is(Provisioned)),
+        (19_001, At("http://192.0.2.7/")),
+    ];
+    let link_goes: &[(u64, Word)] = &[(10, Is(Provisioning)), (500, Is(Ready)), (1500, Goes)];
+    let starts_late: &[(u64, Word)] = &[(10, Is(Provisioning)), (100_000, Logs(STARTS)), (100_500, Is(Ready))];
+    let falls_back_late: &[(u64, Word)] = &[(10, Is(Provisioning)), (100_500, Is(Ready))];
+    let starts_after_its_refusal: &[(u64, Word)] =
+        &[(10, Is(Provisioning)), (500, Is(Ready)), (60_000, Logs(STARTS)), (60_500, Is(Ready))];
+    for (words, expected) in [
+        (tries_early, &[Verdict::Joined][..]),
+        (link_goes, &[Verdict::Unknown]),
+        (starts_late, &[Verdict::Unknown]),
+        (falls_back_late, &[Verdict::Unknown, Verdict::Refused]),
+        (starts_after_its_refusal, &[Verdict::Refused]),
+    ] {
+        assert_eq!(with_network(None, words).await, expected, "{} words", words.len());
     }
 }
 

@@ -41,7 +41,7 @@ use linesman::proto::esp::token::BadToken;
 use linesman::proto::improv::DeviceError;
 use linesman::proto::improv::serial::NotSendable;
 use linesman::proto::key_file::KeyFileError;
-use linesman::proto::mqtt::guard::{GuardedIdentity, Kicking};
+use linesman::proto::mqtt::guard::{Fight, GuardedIdentity, Kicking};
 use linesman::proto::mqtt::sas::SasError;
 use linesman::proto::mqtt::session::{Refusal as NotLetIn, SessionError as Conversation};
 use linesman::proto::smp::refusal::Refusal;
@@ -680,7 +680,9 @@ fn identities() -> Vec<Problem> {
     ];
     let tokens = [SasError::KeyNotBase64, SasError::NoKey, SasError::BadDevice, SasError::NoToken];
     let mut problems: Vec<Problem> = guarded.iter().map(Explain::explain).collect();
-    problems.push(Kicking { dialect, client_id: name(), times: 3 }.explain());
+    for is_said in [true, false] {
+        problems.push(Kicking { dialect, client_id: name(), fight: Fight { times: 3, is_said } }.explain());
+    }
     problems.extend(tokens.iter().map(Explain::explain));
     problems.push(TelemetryError::Scheme { scheme: Scheme::Wss }.explain());
     problems
@@ -693,7 +695,11 @@ fn last_wills() -> Vec<Problem> {
 
 fn outgoing() -> Vec<OutgoingError> {
     let topic = || text("site/+");
-    vec![OutgoingError::BadTopic { topic: topic() }, OutgoingError::BadResponseTopic { topic: topic() }]
+    vec![
+        OutgoingError::BadTopic { topic: topic() },
+        OutgoingError::BadResponseTopic { topic: topic() },
+        OutgoingError::TooLong { bytes: 268_435_453 },
+    ]
 }
 
 fn evidence() -> Vec<EvidenceError> {

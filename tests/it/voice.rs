@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 use regex::Regex;
 
 /// A slip, and what to write instead.
-const SLIPS: [(&str, &str); 14] = [
+const SLIPS: [(&str, &str); 15] = [
     (
         r"(?i)\b(?:is|are) no (?:address|base64|certificate|file|hex|host|J[Ss]ON|picture|serial|text|PEM|broker|WebSocket|recording|regular|jq|port|number|proxy|schema|map|ring)\b",
         "isn't a …",
@@ -24,6 +24,10 @@ const SLIPS: [(&str, &str); 14] = [
     (r"\bif it stays\b", "if it happens again"),
     (r"\b[Pp]ut away\b|\bgiven up\b", "close, cancelled"),
     (r"\b[Ww]hoever\b|\banew\b|\bwithout a word\b", "anyone, again, without a reason"),
+    (
+        r"\b(?:[Gg]ateway|[Dd]evice|[Bb]roker) (?:says|hears|knows|tells|wants|(?:doesn't|does not|didn't|did not) (?:say|hear|know|tell|want))\b",
+        "reports, receives, has, asks for",
+    ),
     (r"\b(?:is|was) not heard\b|\b[Cc]heck .*\brights\b", "not in range, permissions"),
 ];
 

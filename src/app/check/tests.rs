@@ -105,7 +105,7 @@ impl Bench {
             observations: self.run().observations().to_vec(),
             beside: None,
         });
-        self.tell(job, CheckEvent::RoundEnded { round, evidence, judged });
+        self.tell(job, CheckEvent::RoundEnded { round, evidence, judged, is_final: true });
     }
 
     /// A round in which CAS-03 finds its port refused, or open.
@@ -486,7 +486,7 @@ fn evidence_to_compare_with_is_read_beside_the_run_and_closed() {
         beside: None,
     });
     let judged = bench.judged();
-    let commands = bench.tell(reading, CheckEvent::RoundEnded { round: 1, evidence, judged });
+    let commands = bench.tell(reading, CheckEvent::RoundEnded { round: 1, evidence, judged, is_final: true });
     assert!(matches!(commands.as_slice(), [Command::Check { command: CheckCommand::Close, .. }]));
     bench.apply(Event::JobFinished { job: reading, end: JobEnd::Done { note: String::new() } });
     assert!(bench.app.check.compared().is_some() && !bench.app.check.is_reading_before());
@@ -576,7 +576,7 @@ fn a_check_of_both_looks_from_the_laptop_first_then_from_the_gateway_and_tells_t
         observations: bench.run().observations().to_vec(),
         beside: None,
     });
-    let commands = bench.tell(laptop, CheckEvent::RoundEnded { round: 1, evidence, judged });
+    let commands = bench.tell(laptop, CheckEvent::RoundEnded { round: 1, evidence, judged, is_final: true });
     let [Command::Check { job: closed, command: CheckCommand::Close }, Command::Check { job, command }] =
         commands.as_slice()
     else {
@@ -618,5 +618,5 @@ fn stopping_the_laptops_half_begins_no_second_one() {
         observations: Vec::new(),
         beside: None,
     });
-    assert!(bench.tell(laptop, CheckEvent::RoundEnded { round: 1, evidence, judged }).is_empty());
+    assert!(bench.tell(laptop, CheckEvent::RoundEnded { round: 1, evidence, judged, is_final: true }).is_empty());
 }

@@ -36,6 +36,12 @@ impl App {
         Some((profile, profile.wiping_driver(link.kind())))
     }
 
+    /// The serial number that the gateway selected reported earlier: what confirms its removal.
+    pub fn removal_serial(&self) -> Option<&str> {
+        let (link, _) = self.commission.gateway()?;
+        self.discover.marks_of(link)?.serial.as_deref()
+    }
+
     /// The connection in Telemetry that can stand for the look at the broker: the gateway's own, or the live one.
     pub fn connection_to_look_with(&self) -> Option<&str> {
         self.connection_of_gateway().map(|(inspection, _)| inspection.name.as_str())

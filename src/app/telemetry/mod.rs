@@ -65,7 +65,7 @@ pub enum Pane {
     Trace,
     /// What a profile expects.
     Expectations,
-    /// What the broker says of itself.
+    /// The broker's own state.
     Broker,
 }
 

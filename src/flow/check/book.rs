@@ -132,20 +132,20 @@ impl Book {
     }
 
     /// Ends a round and tells what it came to. Rows of which nothing was seen are noted as such, with the reason.
-    pub(super) async fn end_round(&self, round: u32, why: NotRun, rows: &[RowId]) -> Judged {
+    pub(super) async fn end_round(&self, round: u32, why: NotRun, rows: &[RowId], is_final: bool) -> Judged {
         let judged = self.judgement();
         let open = rows.iter().filter(|id| judged.row(id).is_none_or(|row| row.state == RowState::Pending));
         for id in open {
             self.not_run(id, why).await;
         }
-        self.conclude(round).await
+        self.conclude(round, is_final).await
     }
 
-    async fn conclude(&self, round: u32) -> Judged {
-        let judged = self.judgement();
+    async fn conclude(&self, round: u32, is_final: bool) -> Judged {
+        let judged = Arc::new(self.judgement());
         let evidence = Arc::new(self.evidence());
-        self.tell(CheckEvent::RoundEnded { round, evidence, judged: Arc::new(judged.clone()) }).await;
-        judged
+        self.tell(CheckEvent::RoundEnded { round, evidence, judged: Arc::clone(&judged), is_final }).await;
+        Arc::unwrap_or_clone(judged)
     }
 
     fn evidence(&self) -> Evidence {
@@ -173,6 +173,6 @@ impl Book {
             pages.next = saved.iter().map(|observation| observation.number.saturating_add(1)).max().unwrap_or_default();
             pages.observations = saved;
         }
-        self.conclude(1).await
+        self.conclude(1, true).await
     }
 }

@@ -114,7 +114,7 @@ pub async fn run(
             };
             // After a whole round no row is left open: what nothing was seen of, this system does not tell.
             let why = if is_over { NotRun::NotTold } else { NotRun::Stopped };
-            let judged = book.end_round(number, why, &rows).await;
+            let judged = book.end_round(number, why, &rows, is_over && every.is_none()).await;
             if !is_over {
                 return (JobEnd::Cancelled, judged);
             }

@@ -11,7 +11,7 @@ use super::Session;
 use crate::flow::conclude::{End, Facts, asked_again, before_the_push, conclude, evidence_of};
 use crate::flow::driver::{Driver, Followed};
 use crate::flow::error::SessionError;
-use crate::flow::port::Sight;
+use crate::flow::port::{LinkError, Sight};
 use crate::flow::{look, step};
 use crate::model::credentials::WifiCredentials;
 use crate::model::gateway::{Protection, ProvisioningState};
@@ -32,6 +32,8 @@ pub(super) struct OpenPush {
     told: Option<Ground>,
     /// How often what the gateway said unasked has changed that.
     late_words: usize,
+    /// When a late "it could not join" has stood for long enough.
+    settles_at: Option<Instant>,
 }
 
 /// How long this computer looks for a gateway that joined.
@@ -66,6 +68,26 @@ impl OpenPush {
             Ground::Refused(refusal) => refusal.kind.is_about_joining().then_some(SETTLE),
             _ => None,
         }
+    }
+
+    /// It was heard starting on the way.
+    fn note_restart(&mut self) {
+        self.followed.observations.extend([Observation::Restarted, Observation::TimeOver]);
+        self.followed.last_word = Some("restarted on the way".to_owned());
+    }
+
+    /// A start that was heard later. What was refused before it stays refused.
+    fn take_in_start(&mut self, device: &mut dyn Driver) {
+        let is_refused = self.told.as_ref().is_some_and(|told| told.verdict() == Verdict::Refused);
+        if device.heard_start() && !is_refused {
+            self.note_restart();
+        }
+    }
+
+    /// The link broke while it was listened to.
+    fn note_loss(&mut self, error: LinkError) {
+        self.followed.observations.push(Observation::LinkLost);
+        self.followed.broken = Some(error);
     }
 
     /// Rules on what was observed so far.
@@ -105,6 +127,7 @@ impl Session {
             credentials,
             told: None,
             late_words: 0,
+            settles_at: None,
         });
         let sent = match &self.open_push {
             Some(push) => {
@@ -234,8 +257,9 @@ impl Session {
         let before = self.ground();
         let waits_for = "the gateway to stand by that, or to try again by itself";
         self.hear_out(device, waits_for, settles_in, |push| push.settles_in().is_none()).await;
-        if self.ground() == Some(Ground::FellBack) && device.heard_start() {
-            self.note_restart();
+        let has_fallen_back = self.ground() == Some(Ground::FellBack);
+        if let Some(push) = self.open_push.as_mut().filter(|_| has_fallen_back && device.heard_start()) {
+            push.note_restart();
         }
         if self.ground() == before {
             return;
@@ -260,10 +284,19 @@ impl Session {
         let Some(push) = &mut self.open_push else { return };
         let heard = async {
             let (mut until, mut is_trying_again) = (Instant::now() + span, false);
-            while let Some(state) = heard_until(&mut until, &mut is_trying_again, device).await {
-                let is_word = push.hear(state);
-                if is_word && state != ProvisioningState::Provisioning && is_settled(push) {
-                    break;
+            loop {
+                match heard_until(&mut until, &mut is_trying_again, device).await {
+                    Ok(None) => break,
+                    Ok(Some(state)) => {
+                        let is_word = push.hear(state);
+                        if is_word && state != ProvisioningState::Provisioning && is_settled(push) {
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        push.note_loss(error);
+                        break;
+                    }
                 }
             }
             Ok(())
@@ -272,14 +305,6 @@ impl Session {
         let _ = step::within(&report, Step::ReadBack, waits_for, span + TRYING_AGAIN, heard).await;
         let word = evidence_of(&push.end(), report.elapsed()).text;
         report.done(Step::ReadBack, word).await;
-    }
-
-    /// It was heard starting on the way.
-    fn note_restart(&mut self) {
-        if let Some(push) = &mut self.open_push {
-            push.followed.observations.extend([Observation::Restarted, Observation::TimeOver]);
-            push.followed.last_word = Some("restarted on the way".to_owned());
-        }
     }
 
     fn ground(&self) -> Option<Ground> {
@@ -356,15 +381,51 @@ impl Session {
         link_error.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// A word of the gateway while nobody asked: it may settle a push that had no verdict.
-    pub(super) async fn handle_unasked(&mut self, state: ProvisioningState) -> Result<(), SessionError> {
-        let at = self.setup.report.elapsed();
+    /// A word of the gateway while nobody asked: it may settle a push that had no verdict. That it could not join has to stand for
+    /// as long as it had to at first.
+    pub(super) async fn handle_unasked(
+        &mut self,
+        device: &mut dyn Driver,
+        state: ProvisioningState,
+    ) -> Result<(), SessionError> {
         let Some(push) = &mut self.open_push else { return Ok(()) };
+        push.take_in_start(device);
         if !push.hear(state) {
             return Ok(());
         }
+        let is_news = push.told.as_ref() != Some(&push.end().ground);
+        match push.settles_in().filter(|_| is_news) {
+            Some(span) => {
+                push.settles_at.get_or_insert(Instant::now() + span);
+                Ok(())
+            }
+            None => {
+                push.settles_at = None;
+                if state == ProvisioningState::Provisioning { Ok(()) } else { self.tell_late().await }
+            }
+        }
+    }
+
+    /// When a late "it could not join" has stood for long enough.
+    pub(super) fn settles_at(&self) -> Option<Instant> {
+        self.open_push.as_ref()?.settles_at
+    }
+
+    /// It has stood for long enough, unless the gateway was heard starting meanwhile.
+    pub(super) async fn settled(&mut self, device: &mut dyn Driver) -> Result<(), SessionError> {
+        if let Some(push) = &mut self.open_push {
+            push.settles_at = None;
+            push.take_in_start(device);
+        }
+        self.tell_late().await
+    }
+
+    /// Tells what is known by now of a push whose end was told before, if that is news.
+    async fn tell_late(&mut self) -> Result<(), SessionError> {
+        let at = self.setup.report.elapsed();
+        let Some(push) = &mut self.open_push else { return Ok(()) };
         let end = push.end();
-        if state == ProvisioningState::Provisioning || push.told.as_ref() == Some(&end.ground) {
+        if push.told.as_ref() == Some(&end.ground) {
             return Ok(());
         }
         push.evidence.push(evidence_of(&end, at));
@@ -372,7 +433,7 @@ impl Session {
         let is_fickle = push.late_words == LATE_WORDS;
         if is_fickle {
             let text = format!(
-                "The gateway changed its word {LATE_WORDS} times; what it says unasked is ignored from here on"
+                "The gateway changed its report {LATE_WORDS} times; what it reports unasked is ignored from here on"
             );
             push.evidence.push(Evidence { kind: EvidenceKind::NotChecked, text, at });
         }
@@ -399,21 +460,17 @@ async fn heard_until(
     until: &mut Instant,
     is_trying_again: &mut bool,
     device: &mut dyn Driver,
-) -> Option<ProvisioningState> {
+) -> Result<Option<ProvisioningState>, LinkError> {
     loop {
-        let heard = timeout_at(*until, device.listen()).await;
-        let is_on_its_way = match &heard {
-            Ok(Ok(state)) => *state == ProvisioningState::Provisioning,
-            Ok(Err(_)) => return None,
-            Err(_) => device.state() == Some(ProvisioningState::Provisioning),
-        };
+        let heard = timeout_at(*until, device.listen()).await.ok().transpose()?;
+        let is_on_its_way = heard.or_else(|| device.state()) == Some(ProvisioningState::Provisioning);
         if is_on_its_way && !std::mem::replace(is_trying_again, true) {
-            *until = Instant::now() + TRYING_AGAIN;
-        } else if heard.is_err() {
-            return None;
+            *until = (*until).max(Instant::now() + TRYING_AGAIN);
+        } else if heard.is_none() {
+            return Ok(None);
         }
-        if let Ok(Ok(state)) = heard {
-            return Some(state);
+        if heard.is_some() {
+            return Ok(heard);
         }
     }
 }

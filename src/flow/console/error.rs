@@ -178,7 +178,7 @@ impl Explain for ConsoleError {
             Self::StartedOver => Problem::new(
                 "console.started_over",
                 "The console asked for the login again without a reason",
-                "The gateway restarted meanwhile, or it doesn't say when a password is wrong",
+                "The gateway restarted meanwhile, or it doesn't report a wrong password",
                 "Wait until it has started, then connect again; if it repeats, check the password. Only one attempt was made",
             ),
             Self::Expired => Problem::new(
@@ -240,7 +240,7 @@ impl Explain for ConsoleError {
                 if words.is_empty() {
                     "The program gave no reason".into()
                 } else {
-                    format!("It says: {}", words.trim_end_matches('.'))
+                    format!("It reports: {}", words.trim_end_matches('.'))
                 },
                 "Try again; if it happens again, export the transcript and send it to the vendor",
             )

@@ -296,7 +296,7 @@ impl LinuxConsole {
         // Without an answer nothing is known of the internet; where the radio stands is another question.
         if let Ok(output) = self.console.run(run, Step::ReadBack).await {
             let reach = nmcli::Connectivity::parse(&output.text).label();
-            self.say(&format!("Asked whether it reaches the internet, the gateway says: {reach}")).await;
+            self.say(&format!("Asked whether it reaches the internet, the gateway reports: {reach}")).await;
         }
         let standing = self.look(Step::ReadBack).await?;
         let observation = self.observed(&standing).await;

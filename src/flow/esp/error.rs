@@ -21,7 +21,7 @@ pub enum EspError {
         heard: Heard,
     },
     /// `proto-ver` is missing or unreadable.
-    #[error("the device does not say what it is")]
+    #[error("the device does not report what it is")]
     NoVersion,
     /// A level nobody knows.
     #[error("security level {level} is unknown")]
@@ -65,7 +65,7 @@ pub enum EspError {
         level: u8,
     },
     /// The device could not prove that it knows the secret.
-    #[error("the device did not prove that it knows the secret")]
+    #[error("the device did not prove that it has the secret")]
     NotProven,
     /// The handshake failed otherwise.
     #[error("the handshake failed: {reason}")]
@@ -257,7 +257,7 @@ impl Explain for EspError {
             ),
             Self::NotProven => Problem::new(
                 "esp.not_proven",
-                "The gateway did not prove that it knows the proof of possession",
+                "The gateway did not prove that it has the proof of possession",
                 "The proof of possession belongs to another gateway, or another device poses as this one",
                 "Compare it with the label of this gateway; if it is right, send no credentials and ask the vendor",
             ),

@@ -135,6 +135,8 @@ pub(super) struct ImprovBle {
     before: Option<State>,
     /// What it said of its state since the last request.
     states: States,
+    /// What happened and was not handed over yet.
+    event: Option<Event>,
 }
 
 impl ImprovBle {
@@ -155,6 +157,7 @@ impl ImprovBle {
             pushed: None,
             before: None,
             states: States::default(),
+            event: None,
         }
     }
 
@@ -255,13 +258,17 @@ impl ImprovBle {
 
     /// Waits for one thing: an event that is there already, a value, or a time limit. Safe to drop while it waits.
     async fn step(&mut self) -> Result<Option<Event>, LinkError> {
-        if let Some(event) = self.session.poll_event() {
-            if let Event::State(state) = event {
+        if self.event.is_none() {
+            self.event = self.session.poll_event();
+            if let Some(Event::State(state)) = self.event {
                 self.states.note(self.report.elapsed(), state);
-                if let State::Known(state) = state {
-                    self.report.send(Progress::StateChanged(state)).await;
-                }
             }
+        }
+        // Kept until it is handed over: whoever listens may stop while this is told.
+        if let Some(Event::State(State::Known(state))) = self.event {
+            self.report.send(Progress::StateChanged(state)).await;
+        }
+        if let Some(event) = self.event.take() {
             return Ok(Some(event));
         }
         if let Some(error) = &self.closed {

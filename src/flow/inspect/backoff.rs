@@ -26,6 +26,11 @@ impl Backoff {
         wait * percent / 100
     }
 
+    /// From now on it waits for as long as it does at most.
+    pub(super) fn slow_down(&mut self) {
+        self.failures = self.failures.max(10);
+    }
+
     /// A connection held, or a person asked for one.
     pub(super) fn reset(&mut self) {
         self.failures = 0;

@@ -50,6 +50,15 @@ pub enum InspectError {
         /// How many.
         count: u64,
     },
+    /// Messages that could not be read came while kept ones were searched for.
+    #[error("{count} messages could not be read")]
+    UnreadRetained {
+        /// How many.
+        count: u64,
+    },
+    /// Retained messages never come by a shared subscription.
+    #[error("retained messages don't come by a shared subscription")]
+    SharedSearch,
     /// A search for kept messages is under way.
     #[error("a search for retained messages is running")]
     FindUnderWay,
@@ -139,6 +148,21 @@ impl Explain for InspectError {
                 "Their topics aren't UTF-8, which MQTT forbids",
                 "Clear them with the broker's own tools",
             ),
+            Self::UnreadRetained { count } => Problem::new(
+                "telemetry.unread_retained",
+                match count {
+                    1 => "1 message could not be read; it may be a retained one".to_owned(),
+                    count => format!("{count} messages could not be read; they may be retained ones"),
+                },
+                "They are larger than what is taken in, or against the protocol",
+                "Take in larger messages and search again, or look with the broker's own tools",
+            ),
+            Self::SharedSearch => Problem::new(
+                "telemetry.shared_search",
+                "Retained messages don't come by a shared subscription",
+                "A broker sends them to subscriptions of one client only (MQTT 5.0, section 4.8.2)",
+                "Search with the filter behind $share and the group",
+            ),
             Self::FindUnderWay => Problem::new(
                 "telemetry.find_under_way",
                 "The search for retained messages didn't start",
@@ -200,6 +224,8 @@ impl InspectError {
             Self::NotAcknowledged { topic: "site/a".into() },
             Self::TooManyRetained { most: 500_000 },
             Self::UnnamedRetained { count: 3 },
+            Self::UnreadRetained { count: 2 },
+            Self::SharedSearch,
             Self::FindUnderWay,
             Self::SearchTooLong { limit: Duration::from_mins(2) },
             Self::SearchStopped,

@@ -32,6 +32,8 @@ const TOLD_EVERY: Duration = Duration::from_millis(500);
 const TOLD_AT_MOST: usize = 5000;
 /// More topics than that are not listed.
 const MOST: usize = 500_000;
+/// Nor so many that their names take more than that.
+const MOST_BYTES: usize = 256 << 20;
 
 /// A plan as it is for a search of these filters.
 pub(super) fn searching(plan: ConnectPlan, subscriptions: Vec<Subscription>) -> ConnectPlan {
@@ -112,8 +114,12 @@ async fn due(at: Option<Instant>) {
 pub(super) struct Find {
     pub(super) link: Link,
     topics: BTreeMap<String, u64>,
+    /// What their names take.
+    bytes: usize,
     /// Topics that are no text: they cannot be named.
     unnamed: u64,
+    /// Messages that were left out unread, by which more may be retained.
+    unread: u64,
     /// Why a filter wasn't granted: what it means is not listed.
     not_granted: Option<RetainedSearch>,
     /// Whether the broker accepted the login.
@@ -144,7 +150,9 @@ impl Find {
         Self {
             link,
             topics: BTreeMap::new(),
+            bytes: 0,
             unnamed: 0,
+            unread: 0,
             not_granted: None,
             has_login: false,
             last_at: None,
@@ -198,12 +206,14 @@ impl Find {
         for arrival in arrivals {
             match std::str::from_utf8(arrival.topic) {
                 Ok(topic) => {
-                    self.topics.insert(topic.to_owned(), arrival.payload.len() as u64);
+                    let is_new = self.topics.insert(topic.to_owned(), arrival.payload.len() as u64).is_none();
+                    self.bytes += if is_new { topic.len() } else { 0 };
                 }
                 Err(_) => self.unnamed += 1,
             }
         }
-        if self.topics.len() > MOST {
+        self.unread += batch.missed.oversize + batch.missed.malformed;
+        if self.topics.len() > MOST || self.bytes > MOST_BYTES {
             return self.complete(Some(cut(InspectError::TooManyRetained { most: MOST }.explain())));
         }
         let is_worth_telling = self.topics.len() > self.told && self.topics.len() <= TOLD_AT_MOST;
@@ -227,7 +237,9 @@ impl Find {
             let problem = (self.unnamed > 0).then(|| InspectError::UnnamedRetained { count: self.unnamed }.explain());
             problem.map(|problem| RetainedSearch::Unnamed(Box::new(problem)))
         };
-        let search = self.not_granted.take().or(end).or_else(unnamed).unwrap_or(RetainedSearch::Quiet(self.quiet));
+        let unread = (self.unread > 0).then(|| cut(InspectError::UnreadRetained { count: self.unread }.explain()));
+        let search =
+            self.not_granted.take().or(end).or(unread).or_else(unnamed).unwrap_or(RetainedSearch::Quiet(self.quiet));
         Found::Complete(topics, search)
     }
 }

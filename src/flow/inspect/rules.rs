@@ -8,7 +8,7 @@ use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::message::{Outgoing, Subscription};
 use crate::model::problem::{Explain as _, Problem};
 use crate::proto::mqtt::dialect::{self, Finding};
-use crate::proto::mqtt::guard::{self, KickWatch, KickedEnd, Kicking};
+use crate::proto::mqtt::guard::{self, Fight, KickWatch, KickedEnd, Kicking};
 
 /// Why connecting so would disturb a live gateway.
 pub(super) fn identity_question(
@@ -55,14 +55,14 @@ impl Kicks {
         lasted: Option<Duration>,
         end: &ConnectionEnd,
         plan: &ConnectPlan,
-    ) -> Option<Problem> {
+    ) -> Option<(Fight, Problem)> {
         let ConnectPlan { dialect, client_id, version, .. } = plan;
         let is_said = end.problem.code == TAKEN_OVER;
         // In version 5 a broker has to say so (MQTT-3.1.4-3): what it does not say is something else.
         let is_takeover = is_said || end.is_takeover && *version == MqttVersion::V311;
         let kicked = KickedEnd { at, lasted, is_takeover, is_said };
-        let times = self.0.ended(kicked)?;
-        Some(Kicking { dialect: *dialect, client_id: client_id.clone(), times }.explain())
+        let fight = self.0.ended(kicked)?;
+        Some((fight, Kicking { dialect: *dialect, client_id: client_id.clone(), fight }.explain()))
     }
 }
 

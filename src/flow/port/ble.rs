@@ -262,7 +262,7 @@ impl Explain for BleError {
             Self::NoAnswer { device } => Problem::new(
                 "ble.no_answer",
                 format!("The gateway {} does not answer", visible(device, 60)),
-                "The connection is weak, its firmware hangs, or it wants to be paired and nothing on this computer asks for it",
+                "The connection is weak, its firmware hangs, or it asks for pairing and nothing on this computer offers it",
                 per_system(
                     "Move closer and try again; if it happens again, keep `bluetoothctl` running in a terminal (it offers pairing) and try again",
                     "Move closer and try again; if it happens again, pair it under Bluetooth devices in Settings and try again",
@@ -274,7 +274,7 @@ impl Explain for BleError {
                 format!("The gateway {} requires pairing first", visible(device, 60)),
                 "It requires an encrypted connection",
                 per_system(
-                    "Run `bluetoothctl pair ADDRESS` with its address (if it knows a pairing already: `bluetoothctl remove ADDRESS` first), then connect again",
+                    "Run `bluetoothctl pair ADDRESS` with its address (if it is paired already: `bluetoothctl remove ADDRESS` first), then connect again",
                     "Pair it under Settings, Bluetooth and devices, Add device; if it is listed there, remove it first. Then connect again",
                     "Connect again and accept the pairing that macOS asks for; if it does not ask, remove the gateway under Bluetooth in System Settings first",
                 ),

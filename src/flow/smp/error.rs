@@ -99,7 +99,7 @@ impl Explain for SmpError {
             ),
             Self::NotKept { place } => Problem::new(
                 "smp.not_kept",
-                format!("The gateway says that {} was written, but it reads back different", visible(place, 120)),
+                format!("The gateway reports that {} was written, but it reads back different", visible(place, 120)),
                 "The firmware doesn't save this setting, or changes it",
                 "Check the name in the vendor documentation and try again; do not rely on what was sent",
             ),

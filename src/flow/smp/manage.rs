@@ -282,10 +282,10 @@ impl SmpManagement {
                     )),
                     // Many settings keep their value in memory until the next start.
                     Ok(_) => acknowledged(format!(
-                        "The gateway says that the setting {key} was deleted; it can be read until the gateway restarts"
+                        "The gateway reports that the setting {key} was deleted; it can be read until the gateway restarts"
                     )),
                     Err(SmpError::Link(error)) => Err(error.into()),
-                    Err(_) => acknowledged(format!("The gateway says that the setting {key} was deleted")),
+                    Err(_) => acknowledged(format!("The gateway reports that the setting {key} was deleted")),
                 }
             }
             DeviceChange::WriteFile { path, content } => {
@@ -296,7 +296,7 @@ impl SmpManagement {
                 self.smp.ask(Request::SetDateTime(time.clone())).await?;
                 match optional(self.smp.ask(Request::DateTime).await)? {
                     Some(Answer::Text(text)) => clock_set(&time, visible(&text, 60)),
-                    _ => acknowledged("The gateway says that its clock was set".into()),
+                    _ => acknowledged("The gateway reports that its clock was set".into()),
                 }
             }
             DeviceChange::Reset => {
@@ -335,7 +335,7 @@ impl SmpManagement {
     async fn look_for(&mut self, known_setting: Option<&str>) -> Result<Done, DeviceError> {
         let Some(key) = known_setting else {
             let text =
-                "The gateway says that its storage was erased; no setting was read before that could be looked for";
+                "The gateway reports that its storage was erased; no setting was read before that could be looked for";
             return Ok((None, EvidenceKind::Acknowledged, text.into()));
         };
         match self.smp.ask(Request::ReadSetting(key.to_owned())).await {
@@ -345,7 +345,7 @@ impl SmpManagement {
             }
             Ok(_) => Err(DeviceError::NotErased { key: key.to_owned() }),
             Err(SmpError::Link(error)) => Err(error.into()),
-            Err(_) => Ok((None, EvidenceKind::Acknowledged, "The gateway says that its storage was erased".into())),
+            Err(_) => Ok((None, EvidenceKind::Acknowledged, "The gateway reports that its storage was erased".into())),
         }
     }
 }

@@ -40,13 +40,12 @@ const fn is_away(error: &LinkError) -> bool {
 
 const fn is_silence(error: &SessionError) -> bool {
     match error {
-        SessionError::NoReply { .. } | SessionError::TooSlow { .. } => true,
+        SessionError::NoReply { heard, .. } => heard.bytes == 0,
+        SessionError::TooSlow { .. } => true,
         SessionError::Console(error) => matches!(
             error,
-            ConsoleError::Silent
-                | ConsoleError::NotALogin { .. }
-                | ConsoleError::Starting { .. }
-                | ConsoleError::Bootloader { .. }
+            // One that starts was away.
+            ConsoleError::Silent | ConsoleError::Starting { .. } | ConsoleError::Bootloader { .. }
         ),
         SessionError::Smp { error, .. } => match error {
             SmpError::Link(error) => is_away(error),

@@ -85,7 +85,7 @@ impl DriverWiper {
         }
         if self.driver.capabilities().reprovision {
             match self.driver.reprovision().await {
-                Ok(()) => said.push("The gateway says that it forgot its network".into()),
+                Ok(()) => said.push("The gateway reports that it forgot its network".into()),
                 Err(error) if said.is_empty() => return Err(error.into()),
                 // What its own endpoint took stands: many restart with it, and the link is gone.
                 Err(error) => said.push(format!("The protocol's own request failed: {}", error.explain().what)),
@@ -102,7 +102,7 @@ impl DriverWiper {
         let Some(state) = self.driver.state() else {
             let (has_network, says) = match self.driver.has_network().await {
                 Some(told) => told?,
-                None => (None, "The gateway doesn't say whether it has a network".into()),
+                None => (None, "The gateway doesn't report whether it has a network".into()),
             };
             let state = match has_network {
                 Some(true) => StoreState::StillThere,
@@ -169,7 +169,7 @@ impl Wiper for DriverWiper {
             }
             // Many boards have no reset line on the cable, and the pulse goes nowhere.
             Ok(if self.driver.heard_start() {
-                Restart::Asked
+                Restart::Seen
             } else {
                 Restart::ByHand("Nothing shows that the reset line restarted it: take its power away".into())
             })

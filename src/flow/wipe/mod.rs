@@ -185,6 +185,8 @@ impl Done {
 pub(super) enum Restart {
     /// It took the request; the link may go away with it.
     Asked,
+    /// It was heard starting.
+    Seen,
     /// Somebody has to take its power away, and why.
     ByHand(String),
 }

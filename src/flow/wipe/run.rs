@@ -483,6 +483,7 @@ impl Job {
             let asked = timeout(ACT_LIMIT, wiper.restart()).await;
             let text = match asked {
                 Ok(Ok(Restart::Asked)) => self.come_back(place).await,
+                Ok(Ok(Restart::Seen)) => self.come_back(place).await.map(|_| true),
                 Ok(Ok(Restart::ByHand(why))) => self.power_by_hand(place, why).await,
                 // The link may go with the restart, before the answer is here.
                 Ok(Err(error)) if error.is_final() => self.come_back(place).await,

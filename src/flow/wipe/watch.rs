@@ -51,12 +51,14 @@ impl Job {
                         self.trail.guard = guard;
                         return Err("another gateway answers".into());
                     }
-                    let has_started_anew = told.start.is_some() && told.start != self.told.start;
-                    if was_away || has_started_anew {
+                    if has_restarted(self.told.start.as_deref(), told.start.as_deref(), was_away) {
                         self.told = told;
                         return Ok(true);
                     }
                     self.leave(place).await;
+                    if std::mem::take(&mut was_away) {
+                        self.tell(wish(PowerAsk::Off)).await;
+                    }
                 }
             }
         }
@@ -144,5 +146,27 @@ impl Job {
         if let Some(mut wiper) = place.take() {
             let _ = timeout(CLOSE_LIMIT, wiper.close()).await;
         }
+    }
+}
+
+/// Whether a gateway has another start behind it. Where it names its starts, that says better than a link that was away: a cable may
+/// have been pulled instead.
+fn has_restarted(before: Option<&str>, now: Option<&str>, was_away: bool) -> bool {
+    match (before, now) {
+        (Some(before), Some(now)) => before != now,
+        _ => was_away,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_restarted;
+
+    #[test]
+    fn a_pulled_cable_is_no_restart_of_a_gateway_that_names_its_starts() {
+        assert!(!has_restarted(Some("1b4f"), Some("1b4f"), true));
+        assert!(has_restarted(Some("1b4f"), Some("9c02"), false));
+        assert!(has_restarted(None, None, true) && !has_restarted(None, None, false));
+        assert!(!has_restarted(None, Some("1b4f"), false), "named only now, it says nothing of a restart");
     }
 }

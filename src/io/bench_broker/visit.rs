@@ -159,7 +159,7 @@ impl Visit {
             (End::Over, _) => {}
             _ if self.has_ended => {}
             (_, None) => {
-                let text = format!("{from} connected over {over} and closed before it said who it is");
+                let text = format!("{from} connected over {over} and closed before it identified itself");
                 // It never came.
                 lines.from(SightingKind::Note, from, text);
             }

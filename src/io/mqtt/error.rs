@@ -517,7 +517,7 @@ impl MqttError {
             Self::ClosedOnConnect { detail } => Problem::new(
                 "mqtt.hung_up_on_connect",
                 "The broker closed the connection instead of answering CONNECT",
-                "It wants encryption, another version of MQTT, or a login; some brokers close without a reason",
+                "It expects encryption, another version of MQTT, or a login; some brokers close without a reason",
                 "Check scheme and port, then login and client id",
             )
             .with_detail(detail),

@@ -124,6 +124,39 @@ fn a_file_stays_until_the_one_that_grows_in_its_place_settles_its_claim() {
     assert_eq!((fs::read(&path).unwrap(), names()), (b"head and more".to_vec(), 1));
 }
 
+#[test]
+fn a_file_that_was_written_meanwhile_is_not_replaced_by_a_claim_from_before() {
+    let (_folder, path) = place();
+    fs::write(&path, b"old").unwrap();
+    let mut growing = grow(&Destination::replacing(&path)).unwrap();
+    growing.file.write_all(b"first").unwrap();
+    fs::write(&path, b"precious").unwrap();
+    growing.claim.settle().unwrap_err();
+    drop(growing);
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+
+    let mut growing = grow(&Destination::replacing(&path)).unwrap();
+    growing.file.write_all(b"first").unwrap();
+    if cfg!(unix) {
+        assert_eq!(code(grow(&Destination::replacing(&path))), "files.in_use", "two wait for one name");
+        assert_eq!(code(check(&Destination::replacing(&path))), "files.in_use");
+    }
+    fs::remove_file(&path).unwrap();
+    growing.claim.settle().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"first", "what is gone is in nobody's way");
+}
+
+#[test]
+fn what_an_earlier_run_left_behind_is_in_nobodys_way() {
+    let (folder, path) = place();
+    for number in 0..40 {
+        fs::write(folder.path().join(format!(".linesman-{}-{number}.part", std::process::id())), b"left").unwrap();
+    }
+    save(&Destination::file(&path), b"new").unwrap();
+    save(&Destination::replacing(&path), b"newer").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"newer");
+}
+
 #[cfg(unix)]
 mod unix {
     use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};

@@ -212,6 +212,8 @@ const VERIFY: &str = "Verify on the device whether it joined, then retry it";
 
 /// What to do about a row that was stopped or never begun.
 pub const GO_ON: &str = "Go on with the batch: what succeeded isn't repeated";
+/// Code of results that were not written, since no row ended.
+pub const NO_RESULTS: &str = "results.none";
 
 /// What came of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

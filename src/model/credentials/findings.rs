@@ -263,7 +263,7 @@ fn band_cause(rules: &WifiRules) -> String {
     if rules.bands.contains(&Band::Ghz5) {
         return String::new();
     }
-    format!("; the network is on 5 GHz only, and this gateway hears {}", heard_bands(rules))
+    format!("; the network is on 5 GHz only, and this gateway supports {}", heard_bands(rules))
 }
 
 fn heard_bands(rules: &WifiRules) -> String {
@@ -278,7 +278,7 @@ pub(super) fn only_5ghz(ssid: &Ssid, bands: &[Band], rules: &WifiRules) -> Probl
             ssid.shown(),
             band_words(bands)
         ),
-        format!("The access point sends this name on no band that the gateway hears ({})", heard_bands(rules)),
+        format!("The access point sends this name on no band that the gateway supports ({})", heard_bands(rules)),
         format!(
             "Switch {} on for this network or choose one that has it; if it is there and hides its name, mark it as hidden",
             heard_bands(rules)
@@ -291,7 +291,7 @@ pub(super) fn perhaps_only_5ghz(ssid: &Ssid, bands: &[Band], rules: &WifiRules) 
     Problem::new(
         "wifi.perhaps_only_5ghz",
         format!(
-            "This laptop sees `{}` only on {}, and this gateway hears {}",
+            "This laptop sees `{}` only on {}, and this gateway supports {}",
             ssid.shown(),
             band_words(bands),
             heard_bands(rules)
@@ -306,7 +306,7 @@ pub(super) fn enterprise(ssid: &Ssid) -> Problem {
     Problem::new(
         "wifi.enterprise",
         format!("`{}` is an enterprise network (802.1X)", ssid.shown()),
-        "It wants an account or a certificate for each device; the provisioning protocol has no fields for that",
+        "It asks for an account or a certificate for each device; the provisioning protocol has no fields for that",
         "Ask the site's admin for a network with a passphrase, such as a separate one for devices",
     )
 }
@@ -351,7 +351,7 @@ pub(super) fn security_not_supported(ssid: &Ssid, found: &[Security], rules: &Wi
 pub(super) fn signal_usable(ssid: &Ssid, rssi_dbm: i16) -> Problem {
     Problem::new(
         "wifi.signal_usable",
-        format!("The gateway hears `{}` at {rssi_dbm} dBm: usable, not good", ssid.shown()),
+        format!("The gateway receives `{}` at {rssi_dbm} dBm: usable, not good", ssid.shown()),
         "Some walls or metres lie between gateway and access point",
         "Nothing has to be done; move the gateway if drop-outs show later",
     )
@@ -360,7 +360,7 @@ pub(super) fn signal_usable(ssid: &Ssid, rssi_dbm: i16) -> Problem {
 pub(super) fn signal_weak(ssid: &Ssid, rssi_dbm: i16) -> Problem {
     Problem::new(
         "wifi.signal_weak",
-        format!("The gateway hears `{}` weakly, at {rssi_dbm} dBm", ssid.shown()),
+        format!("The gateway receives `{}` weakly, at {rssi_dbm} dBm", ssid.shown()),
         "The access point is far, or metal or concrete lies between",
         "Move the gateway or its antenna if you can; expect drop-outs",
     )

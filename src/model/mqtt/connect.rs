@@ -111,7 +111,7 @@ impl ConnectPlan {
         secrets.extend(self.proxy.iter().filter_map(|proxy| proxy.login.as_ref()).map(|(_, password)| password));
         let key = self.tls.identity.iter().map(|identity| identity.key.expose().as_slice());
         let texts = secrets.into_iter().map(|secret| secret.expose().as_bytes());
-        texts.chain(key).filter(|secret| !secret.is_empty()).collect()
+        texts.chain(key).chain(self.url.secrets().map(str::as_bytes)).filter(|secret| !secret.is_empty()).collect()
     }
 }
 

@@ -100,6 +100,12 @@ pub enum OutgoingError {
         /// What was given.
         topic: String,
     },
+    /// It is longer than a packet can be.
+    #[error("a message of {bytes} bytes")]
+    TooLong {
+        /// Bytes of its payload.
+        bytes: usize,
+    },
     /// No topic that an answer can be published on.
     #[error("no topic for an answer: {topic}")]
     BadResponseTopic {
@@ -107,6 +113,9 @@ pub enum OutgoingError {
         topic: String,
     },
 }
+
+/// The longest packet, without its first bytes (MQTT 5.0, section 2.1.4).
+const MOST_REMAINING: usize = 268_435_455;
 
 impl Explain for OutgoingError {
     fn explain(&self) -> Problem {
@@ -116,6 +125,12 @@ impl Explain for OutgoingError {
             Self::BadTopic { topic } => {
                 Problem::new("mqtt.topic", format!("“{}” can't be published on", visible(topic, 120)), rule, next)
             }
+            Self::TooLong { bytes } => Problem::new(
+                "mqtt.message_too_long",
+                format!("A message of {bytes} bytes can't be published"),
+                format!("A packet of MQTT has at most {MOST_REMAINING} bytes, its topic and properties included"),
+                "Publish it in parts",
+            ),
             Self::BadResponseTopic { topic } => Problem::new(
                 "mqtt.response_topic",
                 format!("No answer can be published on “{}”", visible(topic, 120)),
@@ -132,10 +147,27 @@ impl Outgoing {
         if mistake_in(&self.topic).is_some() {
             return Err(OutgoingError::BadTopic { topic: self.topic.clone() });
         }
+        if self.bytes_at_most() > MOST_REMAINING {
+            return Err(OutgoingError::TooLong { bytes: self.payload.len() });
+        }
         match &self.properties.response_topic {
             Some(topic) if mistake_in(topic).is_some() => Err(OutgoingError::BadResponseTopic { topic: topic.clone() }),
             _ => Ok(()),
         }
+    }
+}
+
+impl Outgoing {
+    /// What its packet takes at most behind its first bytes.
+    fn bytes_at_most(&self) -> usize {
+        /// What stands before each text of a property, and the numbers beside them.
+        const BEFORE_TEXT: usize = 5;
+        const NUMBERS: usize = 32;
+        let Properties { content_type, response_topic, correlation_data, user, .. } = &self.properties;
+        let texts = [content_type, response_topic].into_iter().flatten().map(String::len);
+        let pairs = user.iter().flat_map(|(name, value)| [name.len(), value.len()]);
+        let properties: usize = texts.chain(pairs).map(|bytes| bytes + BEFORE_TEXT).sum();
+        self.topic.len() + self.payload.len() + properties + correlation_data.len() + NUMBERS
     }
 }
 

@@ -45,6 +45,9 @@ pub fn mistake_in(topic: &str) -> Option<TopicMistake> {
     }
 }
 
+/// With that a shared subscription begins; its group and its filter follow.
+const SHARE: &str = "$share/";
+
 /// A topic filter that keeps to the rules: `+` and `#` only as whole levels, `#` only last.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicFilter(String);
@@ -88,9 +91,14 @@ impl TopicFilter {
         }
     }
 
+    /// Whether it is that of a shared subscription (MQTT 5.0, section 4.8.2).
+    pub fn is_shared(&self) -> bool {
+        self.0.starts_with(SHARE)
+    }
+
     /// The filter behind `$share/GROUP/`.
     fn without_share(&self) -> &str {
-        let shared = self.0.strip_prefix("$share/").and_then(|rest| rest.split_once('/'));
+        let shared = self.0.strip_prefix(SHARE).and_then(|rest| rest.split_once('/'));
         shared.map_or(self.0.as_str(), |(_, filter)| filter)
     }
 }
@@ -128,6 +136,12 @@ pub enum FilterError {
     /// It holds a NUL character.
     #[error("the filter holds a NUL character")]
     HoldsNul,
+    /// A shared subscription without a group or without a filter.
+    #[error("{filter} names no group or no filter")]
+    BadShare {
+        /// What was given.
+        filter: String,
+    },
 }
 
 impl Explain for FilterError {
@@ -153,6 +167,12 @@ impl Explain for FilterError {
                 "+ means one whole level: it shares it with no other character",
                 next,
             ),
+            Self::BadShare { filter } => Problem::new(
+                "mqtt.filter",
+                format!("“{filter}” isn't a shared subscription"),
+                "It has a group without wildcards, then a filter",
+                "Write it like $share/GROUP/site/#",
+            ),
             Self::HoldsNul => {
                 Problem::new("mqtt.filter", "The topic filter holds a NUL character", "MQTT forbids it", next)
             }
@@ -170,6 +190,12 @@ impl FromStr for TopicFilter {
         }
         if text.len() > MAX_TOPIC_BYTES {
             return Err(FilterError::TooLong { bytes: text.len() });
+        }
+        if let Some(shared) = text.strip_prefix(SHARE) {
+            let is_whole = |(group, filter): (&str, &str)| !group.is_empty() && !filter.is_empty();
+            if !shared.split_once('/').is_some_and(is_whole) {
+                return Err(FilterError::BadShare { filter: shown() });
+            }
         }
         if text.contains('\0') {
             return Err(FilterError::HoldsNul);

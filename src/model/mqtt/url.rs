@@ -57,6 +57,26 @@ pub struct BrokerUrl {
 }
 
 impl BrokerUrl {
+    /// The address as it was given, with what may be secret in it; only to connect with it, and never to show or store it.
+    pub fn whole(&self) -> String {
+        format!("{}://{}{}", self.scheme, self.authority(), self.path)
+    }
+
+    /// What may be secret in it: the values of its query, such as a signature or a token.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let query = self.path.split_once('?').map_or("", |(_, query)| query);
+        query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(_, value)| value)
+            .filter(|value| is_secret(value))
+    }
+
+    /// Whether a value was left out of it, so that it can't be connected with.
+    pub fn lacks_value(&self) -> bool {
+        self.path.contains(LEFT_OUT)
+    }
+
     /// Host and port as they stand in an address.
     pub fn authority(&self) -> String {
         let host = &self.host;
@@ -64,10 +84,28 @@ impl BrokerUrl {
     }
 }
 
+/// The address without what may be secret in its query.
 impl fmt::Display for BrokerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme, self.authority(), self.path)
+        let (path, query) =
+            self.path.split_once('?').map_or((self.path.as_str(), None), |(path, query)| (path, Some(query)));
+        write!(f, "{}://{}{path}", self.scheme, self.authority())?;
+        let Some(query) = query else { return Ok(()) };
+        let shown = query.split('&').map(|pair| match pair.split_once('=') {
+            Some((name, value)) if is_secret(value) => format!("{name}{LEFT_OUT}"),
+            _ => pair.to_owned(),
+        });
+        write!(f, "?{}", shown.collect::<Vec<_>>().join("&"))
     }
+}
+
+/// What stands for a value of the query that isn't shown.
+const LEFT_OUT: &str = "=\u{2026}";
+/// A longer value may be secret; `true` and `false` are not.
+const PLAIN_VALUE: usize = 5;
+
+const fn is_secret(value: &str) -> bool {
+    value.len() > PLAIN_VALUE
 }
 
 /// Why a text is no address of a broker.
@@ -102,6 +140,12 @@ pub enum UrlError {
     /// User and password stand in the address, where everyone reads them.
     #[error("the address contains a login")]
     HoldsLogin,
+    /// A value of its query was left out where the address was stored.
+    #[error("{text} lacks a value")]
+    LacksValue {
+        /// The address.
+        text: String,
+    },
 }
 
 impl Explain for UrlError {
@@ -128,6 +172,12 @@ impl Explain for UrlError {
                 format!("“{rest}” can't be used in “{text}”"),
                 "Only ws:// and wss:// have a path and a query, and no broker address has a part from # on",
                 "Leave it out, or write ws:// or wss:// for a WebSocket",
+            ),
+            Self::LacksValue { text } => Problem::new(
+                "mqtt.address_lacks_value",
+                format!("“{text}” lacks a value"),
+                "Values of a query may be secret and aren't stored with the address",
+                "Type the value in the place of \u{2026}",
             ),
             Self::HoldsLogin => Problem::new(
                 "mqtt.address_with_login",
@@ -216,6 +266,7 @@ mod tests {
     fn check(text: &str, expected: &str) {
         let url: BrokerUrl = text.parse().unwrap();
         assert_eq!(url.to_string(), expected);
+        assert_eq!(url.whole(), expected);
         assert_eq!(url.to_string().parse::<BrokerUrl>().unwrap(), url);
     }
 
@@ -232,6 +283,18 @@ mod tests {
         check("tls://broker.example:443", "mqtts://broker.example:443");
         check("::1", "mqtt://[::1]:1883");
         check(" 192.168.1.10 ", "mqtt://192.168.1.10:1883");
+    }
+
+    #[test]
+    fn what_may_be_secret_in_the_query_is_never_shown() {
+        let url: BrokerUrl = "wss://h/mqtt?X-Amz-Security-Token=s3cr3tQ2&a=true&flag&sig=".parse().unwrap();
+        let shown = "wss://h:443/mqtt?X-Amz-Security-Token=\u{2026}&a=true&flag&sig=";
+        assert_eq!(url.to_string(), shown);
+        assert!(url.whole().contains("s3cr3tQ2") && !url.lacks_value());
+        assert_eq!(url.secrets().collect::<Vec<_>>(), ["s3cr3tQ2"]);
+        let saved: BrokerUrl = shown.parse().unwrap();
+        assert_eq!(saved.to_string(), shown, "what is saved is known again");
+        assert!(saved.lacks_value());
     }
 
     #[test]

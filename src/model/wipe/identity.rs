@@ -72,7 +72,7 @@ pub struct Known {
 pub fn compare(typed: &str, told: &Told, known: Option<&Known>) -> Guard {
     let typed = typed.trim();
     match told.confirmation() {
-        None => return Guard::Refused("the gateway tells neither a serial number nor a name".into()),
+        None => return Guard::Refused("the gateway reports neither a serial number nor a name".into()),
         Some(own) if own.trim() != typed => {
             let what = if told.serial.is_some() { "serial number" } else { "name" };
             return Guard::Refused(format!("the gateway's {what} is {own}, not {typed}"));

@@ -223,7 +223,7 @@ fn removed(plan: &Plan, trail: &Trail, steps: &[StepVerdict], stores: &[StoreVer
 
 fn counted_empty(stores: usize, trail: &Trail) -> String {
     let places = if stores == 1 { "The one place was".to_owned() } else { format!("All {stores} places were") };
-    let word = if trail.is_restart_told { ", as far as the gateway says that it restarted" } else { "" };
+    let word = if trail.is_restart_told { ", as far as the gateway reports its restart" } else { "" };
     match trail.restarts {
         0 => format!("{places} seen empty"),
         1 => format!("{places} seen empty after a restart{word}"),

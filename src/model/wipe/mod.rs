@@ -65,7 +65,7 @@ words! {
         NotChecked = "not-checked",
         /// It was asked for, and no answer came.
         Requested = "requested",
-        /// The gateway says that it was done.
+        /// The gateway reports that it was done.
         Acknowledged = "acknowledged",
         /// A person says that it was done.
         Attested = "attested",
@@ -161,7 +161,7 @@ impl Answer {
             Self::NotPlanned => "No step for it",
             Self::Partly => "Partly",
             Self::Attested => "Attested by a person",
-            Self::Acknowledged => "The gateway says so",
+            Self::Acknowledged => "Reported by the gateway",
             Self::Observed => "Observed",
         }
     }

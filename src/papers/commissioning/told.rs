@@ -202,7 +202,7 @@ fn said(entry: &EntryRecord) -> Option<String> {
         "online" => match detail.get("online").and_then(Value::as_bool) {
             Some(true) => "It is online".into(),
             Some(false) => "It is offline".into(),
-            None => "It doesn't say whether it is online".into(),
+            None => "It doesn't report whether it is online".into(),
         },
         "look" => {
             let credential = if text("credential")? == WIFI { "Wi-Fi credentials" } else { text("credential")? };

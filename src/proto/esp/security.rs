@@ -61,7 +61,7 @@ pub enum HandshakeError {
     #[error("the device sent an invalid key")]
     BadKey,
     /// The device could not prove that it knows the secret.
-    #[error("the device did not prove that it knows the secret")]
+    #[error("the device did not prove that it has the secret")]
     NotProven,
 }
 

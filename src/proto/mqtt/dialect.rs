@@ -229,7 +229,7 @@ pub fn default_subscriptions(dialect: Dialect, client_id: &str, profile: &[Topic
 /// Filters worth adding by hand, with what they bring.
 pub fn extra_filters(dialect: Dialect) -> &'static [(&'static str, &'static str)] {
     match dialect {
-        Dialect::Plain => &[("$SYS/#", "What the broker says of itself")],
+        Dialect::Plain => &[("$SYS/#", "The broker's own state")],
         Dialect::AzureIotHub | Dialect::Proxy => &[],
         Dialect::AwsIotCore => &[
             ("$aws/events/presence/#", "Which clients come and go, and why; needs a permission of its own"),

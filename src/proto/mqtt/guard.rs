@@ -158,18 +158,27 @@ pub struct KickedEnd {
 #[derive(Clone, Debug, Default)]
 pub struct KickWatch {
     ends: VecDeque<KickedEnd>,
-    is_told: bool,
+    told: Option<Fight>,
+}
+
+/// Connections of one name that end again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fight {
+    /// How many ended in the last minutes.
+    pub times: usize,
+    /// Whether the broker says that another client took over. Else it may as well close them for a reason of its own.
+    pub is_said: bool,
 }
 
 impl KickWatch {
-    /// Takes the end of a connection in. Returns the number of kicks when they have become a fight; once, until it has been
+    /// Takes the end of a connection in. Tells when the ends have become a fight, or are known to be one; once, until it has been
     /// quiet for a while.
-    pub fn ended(&mut self, end: KickedEnd) -> Option<usize> {
+    pub fn ended(&mut self, end: KickedEnd) -> Option<Fight> {
         while self.ends.front().is_some_and(|first| end.at.saturating_sub(first.at) > WINDOW) {
             self.ends.pop_front();
         }
         if self.ends.is_empty() {
-            self.is_told = false;
+            self.told = None;
         }
         if end.lasted.is_none() {
             // Nobody answered, or not as a broker that only obeys a second client: it restarts, or the network is down. What
@@ -184,13 +193,17 @@ impl KickWatch {
         }
         self.ends.push_back(end);
         let said = self.ends.iter().filter(|end| end.is_said).count();
-        let is_fight = said >= ENOUGH_IF_SAID || self.ends.len() >= ENOUGH;
-        (is_fight && !std::mem::replace(&mut self.is_told, true)).then_some(self.ends.len())
+        let is_said = said >= ENOUGH_IF_SAID;
+        if !is_said && self.ends.len() < ENOUGH || self.told.is_some_and(|told| told.is_said || !is_said) {
+            return None;
+        }
+        self.told = Some(Fight { times: self.ends.len(), is_said });
+        self.told
     }
 
     /// Whether a fight is on.
     pub const fn is_fighting(&self) -> bool {
-        self.is_told
+        self.told.is_some()
     }
 }
 
@@ -202,18 +215,32 @@ pub struct Kicking {
     pub dialect: Dialect,
     /// The name.
     pub client_id: String,
-    /// How often in the last minutes.
-    pub times: usize,
+    /// How often in the last minutes, and whether that is known.
+    pub fight: Fight,
 }
 
 impl Explain for Kicking {
     fn explain(&self) -> Problem {
+        let times = self.fight.times;
+        if !self.fight.is_said {
+            return Problem::new(
+                "mqtt.maybe_kicking",
+                format!(
+                    "The broker closed the connection “{}” {times} times in the last 3 min",
+                    visible(&self.client_id, 130)
+                ),
+                format!(
+                    "The broker restarts, or another client uses the same client ID: {} allows one connection for each",
+                    label(self.dialect)
+                ),
+                "If the live gateway may use this client ID, disconnect here and connect with another one",
+            );
+        }
         Problem::new(
             "mqtt.kicking",
             format!(
-                "Two clients named “{}” disconnect each other: {} times in the last 3 min",
-                visible(&self.client_id, 130),
-                self.times
+                "Two clients named “{}” disconnect each other: {times} times in the last 3 min",
+                visible(&self.client_id, 130)
             ),
             format!(
                 "{} allows one connection for each name; most likely the live gateway uses this one, and loses messages each time",
@@ -286,14 +313,14 @@ mod tests {
         let mut watch = KickWatch::default();
         assert_eq!(watch.ended(kick(10, 5)), None);
         assert_eq!(watch.ended(kick(20, 5)), None);
-        assert_eq!(watch.ended(kick(30, 5)), Some(3));
+        assert_eq!(watch.ended(kick(30, 5)), Some(Fight { times: 3, is_said: false }));
         assert!(watch.is_fighting());
         assert_eq!(watch.ended(kick(40, 5)), None);
         // Quiet for long enough, then again.
         assert_eq!(watch.ended(kick(900, 5)), None);
         assert!(!watch.is_fighting());
         assert_eq!(watch.ended(kick(910, 5)), None);
-        assert_eq!(watch.ended(kick(920, 5)), Some(3));
+        assert_eq!(watch.ended(kick(920, 5)), Some(Fight { times: 3, is_said: false }));
     }
 
     #[test]
@@ -301,7 +328,7 @@ mod tests {
         let mut watch = KickWatch::default();
         let said = |at| KickedEnd { is_said: true, ..kick(at, 500) };
         assert_eq!(watch.ended(said(10)), None);
-        assert_eq!(watch.ended(said(20)), Some(2));
+        assert_eq!(watch.ended(said(20)), Some(Fight { times: 2, is_said: true }));
     }
 
     #[test]

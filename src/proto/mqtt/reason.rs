@@ -51,7 +51,7 @@ pub fn reason(code: u8) -> String {
         0x89 => "the broker is busy",
         0x8A => "this client is banned",
         0x8B => "the broker shuts down",
-        0x8C => "the broker does not know this way to authenticate",
+        0x8C => "the broker does not offer this way to authenticate",
         0x8D => "nothing was received in time",
         0x8E => "another client connected with the same client id",
         0x8F => "the broker doesn't accept this filter",

@@ -410,7 +410,7 @@ impl Explain for Cause {
                 format!("{} closed the connection right after CONNECT", label(*dialect)),
                 match dialect {
                     Dialect::Proxy => "The proxy does not know this SIM or this address as one of its devices",
-                    _ => "It wants another version of MQTT, a login or a certificate, or something else than MQTT listens there",
+                    _ => "It expects another version of MQTT, a login or a certificate, or something else than MQTT listens there",
                 },
                 match dialect {
                     Dialect::Proxy => "Connect from inside the private network, from a device that is in its group",

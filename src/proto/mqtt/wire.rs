@@ -319,7 +319,7 @@ impl ConnAck {
             }
             (0x1F, Value::Bytes(text)) => {
                 self.says = Some(shown(text));
-                ("The broker says", shown(text))
+                ("Reason string", shown(text))
             }
             (0x21, _) => {
                 self.receive_maximum = u16::try_from(number).ok();

@@ -28,7 +28,9 @@ pub(super) fn decode(text: &[u8]) -> Result<Vec<u8>, (usize, String)> {
     STANDARD.decode(&digits).map_err(|error| match error {
         base64::DecodeError::InvalidByte(at, _) => (place(at), "this isn't a base64 digit".into()),
         base64::DecodeError::InvalidLength(_) => (text.len(), "the number of digits isn't a multiple of four".into()),
-        base64::DecodeError::InvalidLastSymbol { offset, .. } => (place(offset), "the last digit says too much".into()),
+        base64::DecodeError::InvalidLastSymbol { offset, .. } => {
+            (place(offset), "the last digit holds bits too many".into())
+        }
         base64::DecodeError::InvalidPadding => (text.len(), "the padding at the end is wrong".into()),
     })
 }

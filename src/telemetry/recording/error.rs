@@ -218,7 +218,7 @@ impl Repairs {
     pub fn explain(&self) -> Option<Problem> {
         let mut parts = Vec::new();
         if self.is_header_damaged {
-            parts.push("what it says about itself cannot be read".to_owned());
+            parts.push("its description of itself can't be read".to_owned());
         }
         if self.is_unfinished {
             parts.push("its index was rebuilt".to_owned());

@@ -38,21 +38,37 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     }
 }
 
+/// Below this width the acts have a row of their own.
+const TWO_ROWS: f32 = 560.0;
+
 /// The place, how the check stands, and what can be done now; the act that goes on is at the edge.
 fn tool_row(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
-    let size = egui::vec2(ui.available_width(), TOOL_ROW_HEIGHT);
-    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
-        ui.set_min_height(TOOL_ROW_HEIGHT);
-        let end = RowEnd::new(ui, "acts");
-        end.before(ui, |ui| {
-            ui.label(RichText::new(words::PLACE).font(place()).color(palette(ui).strong));
-            let (colour, word) = state(ui, check);
-            if !word.is_empty() {
-                truncated(ui, RichText::new(word).color(colour));
-            }
+    let is_narrow = ui.available_width() < TWO_ROWS;
+    let row = |ui: &mut Ui, add: &mut dyn FnMut(&mut Ui)| {
+        let size = egui::vec2(ui.available_width(), TOOL_ROW_HEIGHT);
+        ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+            ui.set_min_height(TOOL_ROW_HEIGHT);
+            add(ui);
         });
+    };
+    if is_narrow {
+        row(ui, &mut |ui| title(ui, check));
+    }
+    row(ui, &mut |ui| {
+        let end = RowEnd::new(ui, "acts");
+        if !is_narrow {
+            end.before(ui, |ui| title(ui, check));
+        }
         end.show(ui, |ui| acts(ui, check, pass));
     });
+}
+
+fn title(ui: &mut Ui, check: &NetworkCheck) {
+    ui.label(RichText::new(words::PLACE).font(place()).color(palette(ui).strong));
+    let (colour, word) = state(ui, check);
+    if !word.is_empty() {
+        truncated(ui, RichText::new(word).color(colour));
+    }
 }
 
 /// How the check stands, in words.

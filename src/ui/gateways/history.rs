@@ -30,7 +30,7 @@ pub(super) fn show(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) 
     }
     ui.horizontal_wrapped(|ui| pick_shown(ui, history.shown(), pass, |action| HistoryAction::Filtered(action).into()));
     if own_name(row).is_none() {
-        muted(ui, "It told no name yet: this is what was done over its link, maybe with other gateways");
+        muted(ui, "It reported no name yet: this is what was done over its link, maybe with other gateways");
     }
     entries(ui, history, all.len(), pass);
 }

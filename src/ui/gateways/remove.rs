@@ -7,6 +7,7 @@ use crate::app::files::PAPER_FORMS;
 use crate::app::remove::{Remove, RemoveAction, Run};
 use crate::model::card_scan::NONE_FOUND;
 use crate::model::gateway::Sighting;
+use crate::model::text::visible;
 use crate::model::wipe::{
     Actor, Answer, Assessment, Outcome, Plan, PlanStep, StepState, StepVerdict, StoreState, StoreVerdict, WIFI,
     WipeReport,
@@ -31,6 +32,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'
         });
     };
     let name = crate::app::discover::display_name(row);
+    let serial = app.removal_serial().map(str::to_owned);
     let reads_settings = app.removal_reads_settings();
     let connection = app.connection_to_look_with().map(str::to_owned);
     if let Some(wanted) = app.removal_access().filter(|_| !app.remove.is_running()) {
@@ -55,7 +57,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'
         look::seen(ui, report);
     }
     look::show(ui, remove, connection.as_deref(), pass);
-    guard(ui, remove, &name, plan.restarts > 1, pass);
+    guard(ui, remove, &Guarded { name, serial, needs_power: plan.restarts > 1 }, pass);
     if remove.run().and_then(Run::report).is_some_and(was_done) {
         certificate(ui, remove, pass);
     }
@@ -268,19 +270,36 @@ fn left(ui: &mut Ui, shown: &Assessment) {
     });
 }
 
-fn guard(ui: &mut Ui, remove: &mut Remove, name: &str, needs_power: bool, pass: &mut Pass<'_>) {
+/// What has to be confirmed.
+struct Guarded {
+    name: String,
+    /// The serial number that it reported earlier.
+    serial: Option<String>,
+    needs_power: bool,
+}
+
+fn guard(ui: &mut Ui, remove: &mut Remove, guarded: &Guarded, pass: &mut Pass<'_>) {
+    let Guarded { name, serial, needs_power } = guarded;
     let is_running = remove.is_running();
     let response =
         field(ui, "Serial number or name", &mut remove.confirmed, "as the gateway reports it, not its USB adapter");
     let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-    if needs_power && !is_running {
+    if let Some(serial) = serial {
+        muted(ui, &format!("It reported the serial number {}", visible(serial, 80)));
+    }
+    if *needs_power && !is_running {
         check(ui, &mut remove.is_attended, "I stand beside it and take its power away when asked", "");
     }
     if let Some(mistake) = remove.mistake() {
         problem_card(ui, mistake);
     }
-    let is_typed = !remove.confirmed.trim().is_empty();
-    let why = if is_running { "It runs already" } else { "Type the serial number or name first" };
+    let typed = remove.confirmed.trim();
+    let is_typed = serial.as_ref().map_or(!typed.is_empty(), |serial| serial.trim() == typed);
+    let why = match (is_running, serial) {
+        (true, _) => "It runs already",
+        (false, Some(_)) => "Type the serial number that it reported first",
+        (false, None) => "Type the serial number or name first",
+    };
     // What ended before anything was told did nothing.
     let again = if remove.run().and_then(Run::report).is_some_and(was_done) { " again" } else { "" };
     let go = hold_button(ui, &format!("Hold to remove {name}{again}"), is_typed && !is_running, why);

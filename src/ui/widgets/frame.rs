@@ -1,6 +1,6 @@
 //! Surfaces: cards, notices, pills, the header of a page, the empty state.
 
-use egui::{Color32, Frame, Margin, Response, RichText, Stroke, Ui};
+use egui::{Align, Color32, Frame, Margin, Rect, Response, RichText, Stroke, Ui, Vec2};
 
 use super::{icon, muted, strong};
 use crate::ui::theme::{GAP, GRID, ICON_LARGE, box_radius, control_radius, icon_font, palette, section, tint};
@@ -75,6 +75,16 @@ pub(in crate::ui) fn notice(ui: &mut Ui, colour: Color32, glyph: &'static str, t
             ui.vertical(|ui| ui.label(RichText::new(text).small()));
         });
     });
+}
+
+/// Scrolls what is drawn next into sight, once: something that has just come, and was not there when this was scrolled.
+pub(in crate::ui) fn reveal_once(ui: &Ui, what: impl std::hash::Hash + std::fmt::Debug) {
+    let (id, key) = (ui.scope_id().with("revealed"), egui::Id::unique(what));
+    let known: Option<egui::Id> = ui.data(|data| data.get_temp(id));
+    if known != Some(key) {
+        ui.data_mut(|data| data.insert_temp(id, key));
+        ui.scroll_to_rect(Rect::from_min_size(ui.cursor().min, Vec2::splat(1.0)), Some(Align::TOP));
+    }
 }
 
 /// Somebody has to act now. Nothing else is filled in this colour, so that it is seen from afar.

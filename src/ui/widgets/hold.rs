@@ -40,11 +40,13 @@ pub(in crate::ui) fn hold_button(ui: &mut Ui, text: &str, is_enabled: bool, why_
     let font = egui::TextStyle::Button.resolve(ui.style());
     let width = ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.strong).size().x;
     let size = Vec2::new(width + 2.0 * PADDING, CONTROL_HEIGHT);
-    let sense = if is_enabled { Sense::click() } else { Sense::hover() };
+    // A press of more than a moment is a drag: as a click alone it would be over before the button is full.
+    let sense = if is_enabled { Sense::click_and_drag() } else { Sense::hover() };
     let (rect, response) = ui.allocate_exact_size(size, sense);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, is_enabled, text));
     let is_by_key = response.has_focus() && ui.input(|input| input.key_down(Key::Space));
-    let is_down = is_enabled && (response.is_pointer_button_down_on() || is_by_key);
+    let is_on_it = || ui.input(|input| input.pointer.interact_pos().is_some_and(|at| rect.contains(at)));
+    let is_down = is_enabled && (response.is_pointer_button_down_on() && is_on_it() || is_by_key);
     let mut held: Held = ui.data(|data| data.get_temp(response.id)).unwrap_or_default();
     let is_done = held.advance(is_down, ui.input(|input| input.stable_dt));
     ui.data_mut(|data| data.insert_temp(response.id, held));
@@ -85,5 +87,40 @@ mod tests {
         assert_eq!((0..40).filter(|_| held.advance(true, 0.25)).count(), 1, "once, however long");
         held.advance(false, 0.0);
         assert!(!held.advance(true, 100.0), "a window that stood still was not held meanwhile");
+    }
+
+    /// How often it was held to its end in so many frames of 50 ms, with the pointer down on it from the second on; where it is then.
+    fn pressed(frames: usize, moves_away_at: Option<usize>) -> usize {
+        let context = egui::Context::default();
+        let (inside, outside) = (pos2(30.0, 20.0), pos2(500.0, 400.0));
+        let mut done = 0;
+        for frame in 0..frames {
+            let at = if moves_away_at.is_some_and(|away| frame >= away) { outside } else { inside };
+            let mut events = vec![egui::Event::PointerMoved(at)];
+            if frame == 1 {
+                let modifiers = egui::Modifiers::NONE;
+                events.push(egui::Event::PointerButton {
+                    pos: at,
+                    button: egui::PointerButton::Primary,
+                    pressed: true,
+                    modifiers,
+                });
+            }
+            let input = egui::RawInput {
+                screen_rect: Some(Rect::from_min_size(egui::Pos2::ZERO, Vec2::new(800.0, 600.0))),
+                time: Some(frame as f64 * 0.05),
+                events,
+                ..egui::RawInput::default()
+            };
+            let _ = context.run_ui(input, |ui| done += usize::from(hold_button(ui, "Hold to remove", true, "")));
+        }
+        done
+    }
+
+    #[test]
+    fn the_pointer_held_down_on_it_fills_it_and_moved_away_empties_it() {
+        assert_eq!(pressed(50, None), 0, "2.4 s are too short");
+        assert_eq!(pressed(200, None), 1, "once, however long");
+        assert_eq!(pressed(200, Some(40)), 0);
     }
 }

@@ -15,7 +15,7 @@ pub(super) use button::{Button, choice, focus_ring, segments};
 pub(super) use field::{
     bare_field, check, field, forget_undo, goes_to, labelled, path_field, secret_field, select_all,
 };
-pub(super) use frame::{boxed, call, empty_state, fixed, group, header, notice, pill, titled_group};
+pub(super) use frame::{boxed, call, empty_state, fixed, group, header, notice, pill, reveal_once, titled_group};
 pub(super) use hold::hold_button;
 pub(super) use panes::{beside, split, split_within, surface, tool_row};
 pub(super) use problem::{finding, problem_card};

@@ -110,7 +110,7 @@ impl Stage {
         let about = About { began_unix_micros: BEGAN, ..plan.about.clone() };
         let evidence =
             Arc::new(Evidence { evidence: 1, program: "linesman test".into(), about, observations, beside: None });
-        self.check_tell(job, CheckEvent::RoundEnded { round, evidence, judged });
+        self.check_tell(job, CheckEvent::RoundEnded { round, evidence, judged, is_final: true });
     }
 
     fn check_running(&mut self) {

@@ -314,7 +314,7 @@ impl ConnectForm {
     /// The broker of a gateway's profile: its address takes the place of the one before.
     pub(super) fn take_profile(&mut self, profile: Option<ProfileId>, catalog: &Catalog) {
         if let Some(url) = profile.as_ref().and_then(|id| catalog.get(id)).and_then(broker::address) {
-            self.url = url.to_string();
+            self.url = url.whole();
         }
         self.choose_profile(profile, catalog);
     }
@@ -341,7 +341,7 @@ impl ConnectForm {
             self.subscriptions = filters.into_iter().map(|filter| Subscription { filter, qos }).collect();
         }
         if let Some(url) = broker::address(profile).filter(|_| self.url.trim().is_empty()) {
-            self.url = url.to_string();
+            self.url = url.whole();
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{ConnectForm, FormError, LoginKind};
 use crate::model::mqtt::connect::{ConnectPlan, Login, MAX_PACKET_BYTES, Proxy, TlsFiles, TlsPlan, Trust, WhenFull};
 use crate::model::mqtt::message::Outgoing;
-use crate::model::mqtt::url::{BrokerUrl, Scheme};
+use crate::model::mqtt::url::{BrokerUrl, Scheme, UrlError};
 use crate::model::mqtt::{Dialect, MqttVersion};
 use crate::model::problem::Explain;
 use crate::model::secret::Secret;
@@ -21,6 +21,10 @@ impl ConnectForm {
     pub(in crate::app::telemetry) fn plan(&mut self) -> Option<ConnectPlan> {
         self.problems.clear();
         let url = match self.url.parse::<BrokerUrl>() {
+            Ok(url) if url.lacks_value() => {
+                self.problems.push(UrlError::LacksValue { text: url.to_string() }.explain());
+                return None;
+            }
             Ok(url) => url,
             Err(error) => {
                 self.problems.push(error.explain());

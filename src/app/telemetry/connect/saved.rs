@@ -2,6 +2,7 @@
 
 use super::{ConnectForm, LoginKind};
 use crate::model::mqtt::message::{Qos, Subscription};
+use crate::model::mqtt::url::BrokerUrl;
 use crate::model::mqtt::{Dialect, MqttVersion};
 use crate::model::settings::SavedConnection;
 use crate::model::word::Word as _;
@@ -12,10 +13,13 @@ const MAX_SAVED: usize = 50;
 impl ConnectForm {
     /// Keeps what the form says, in place of one of the same name.
     pub(super) fn save(&self, saved: &mut Vec<SavedConnection>) {
-        let name = self.url.trim().to_owned();
-        if name.is_empty() {
+        let typed = self.url.trim();
+        if typed.is_empty() {
             return;
         }
+        // What may be secret in the address is typed again.
+        let url = typed.parse::<BrokerUrl>().ok().filter(|url| url.secrets().next().is_some());
+        let name = url.map_or_else(|| typed.to_owned(), |url| url.to_string());
         let (place, identity) = match self.login {
             LoginKind::Signature => (self.region.clone(), self.access_key_id.clone()),
             _ => (self.hub.clone(), self.device.clone()),
@@ -83,11 +87,13 @@ impl ConnectForm {
 
     /// Whether the chosen login has a secret that isn't typed yet. A hub's key may be replaced by a certificate.
     pub(in crate::app) fn lacks_secret(&self) -> bool {
-        match self.login {
-            LoginKind::None => false,
-            LoginKind::Password => self.password.expose().is_empty(),
-            LoginKind::Hub => self.hub_key.expose().is_empty() && self.certificate_path.is_empty(),
-            LoginKind::Signature => self.access_key.expose().is_empty(),
-        }
+        let lacks_value = self.url.trim().parse::<BrokerUrl>().is_ok_and(|url| url.lacks_value());
+        lacks_value
+            || match self.login {
+                LoginKind::None => false,
+                LoginKind::Password => self.password.expose().is_empty(),
+                LoginKind::Hub => self.hub_key.expose().is_empty() && self.certificate_path.is_empty(),
+                LoginKind::Signature => self.access_key.expose().is_empty(),
+            }
     }
 }

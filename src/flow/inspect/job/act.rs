@@ -73,6 +73,7 @@ impl Job {
         let refused = match (&self.plan, &self.find) {
             (None, _) => Some(InspectError::IsRecording { what: "retained messages" }),
             (_, Some(_)) => Some(InspectError::FindUnderWay),
+            (Some(_), None) if filter.is_shared() => Some(InspectError::SharedSearch),
             (Some(_), None) => None,
         };
         if let Some(error) = refused {
@@ -101,8 +102,8 @@ impl Job {
         }
         let Some(answers) = self.to_look.pop_front() else { return };
         let filters: Vec<TopicFilter> = match &self.searched {
-            Some(filter) => vec![filter.clone()],
-            None => answers.iter().filter_map(|(topic, _)| topic.parse().ok()).collect(),
+            Some(filter) if answers.iter().all(|(topic, _)| filter.matches(topic)) => vec![filter.clone()],
+            _ => answers.iter().filter_map(|(topic, _)| topic.parse().ok()).collect(),
         };
         self.looking = Some(answers);
         let wanted = |filter| Subscription { filter, qos: Qos::AtMostOnce };

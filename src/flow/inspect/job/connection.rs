@@ -285,9 +285,17 @@ impl Job {
             self.backoff.reset();
         }
         let fight = self.plan.as_ref().and_then(|plan| self.kicks.ended(self.started.elapsed(), lasted, &end, plan));
-        if let Some(fight) = fight {
-            self.warn(fight.clone()).await;
-            return self.stay_disconnected(fight).await;
+        match fight {
+            Some((fight, problem)) if fight.is_said => {
+                self.warn(problem.clone()).await;
+                return self.stay_disconnected(problem).await;
+            }
+            // It may be the broker alone: it is tried again, and less often, for the sake of another client.
+            Some((_, problem)) => {
+                self.warn(problem).await;
+                self.backoff.slow_down();
+            }
+            None => {}
         }
         if end.retry == Retry::Never || !self.setup.start.is_reconnecting {
             return self.stay_disconnected(end.problem).await;

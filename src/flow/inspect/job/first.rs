@@ -36,10 +36,30 @@ pub(super) struct Wanted {
 /// One more gateway whose first message is waited for: an inspection may be about another, or about none.
 pub(super) struct Awaited {
     name: String,
-    /// When it began to be waited for, since the inspection began, and how long before that credentials were sent to it.
+    /// What else its topics may call it.
+    aliases: Vec<String>,
+    /// From when on a message counts, since the inspection began: when credentials were sent, else when it began to be waited for.
     since: Duration,
+    /// How long ago credentials were sent when it began to be waited for, where that is known.
     pushed_before: Option<Duration>,
     looked_at: usize,
+}
+
+impl Awaited {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.aliases).map(String::as_str)
+    }
+
+    fn is_named_in(&self, topic: &str) -> bool {
+        self.names().any(|name| is_named_in(topic, name))
+    }
+}
+
+/// Its first message.
+struct Heard {
+    after: Option<Duration>,
+    topic: String,
+    detail: serde_json::Value,
 }
 
 /// So many gateways are waited for at once; the oldest makes room.
@@ -132,44 +152,69 @@ impl Job {
         }
     }
 
-    /// Waits for the first message of one more gateway; of the one that this is about it is waited for anyway.
-    pub(super) fn await_gateway(&mut self, name: String, pushed_before: Option<Duration>) {
-        let is_own = self.setup.start.gateway.as_ref() == Some(&name) && !self.first.has_named;
-        if self.player.is_some() || name.is_empty() || is_own {
+    /// Looks for the first message of one more gateway since credentials were sent to it, and waits for it if none came yet. Of the one
+    /// that this is about it is waited for anyway.
+    pub(super) async fn await_gateway(&mut self, name: String, aliases: Vec<String>, pushed_before: Option<Duration>) {
+        let has_own = || self.first.has_named || self.first.looked_at >= LOOKED_AT;
+        if self.player.is_some() || name.is_empty() || self.setup.start.gateway.as_ref() == Some(&name) && !has_own() {
             return;
         }
-        self.awaited.retain(|awaited| awaited.name != name);
+        let now = self.started.elapsed();
+        let awaited = Awaited {
+            name,
+            aliases,
+            since: now.saturating_sub(pushed_before.unwrap_or_default()),
+            pushed_before,
+            looked_at: 0,
+        };
+        self.awaited.retain(|other| other.name != awaited.name);
+        let since_micros = u64::try_from(awaited.since.as_micros()).unwrap_or(u64::MAX);
+        let came = awaited
+            .names()
+            .filter_map(|name| self.inspector.first_naming(name, since_micros))
+            .min_by_key(|first| first.mono_micros)
+            .map(|first| self.heard(&awaited, &first));
+        if let Some(heard) = came {
+            return self.tell_heard(awaited.name, heard).await;
+        }
         if self.awaited.len() == AWAITED {
             self.awaited.remove(0);
         }
-        self.awaited.push(Awaited { name, since: self.started.elapsed(), pushed_before, looked_at: 0 });
+        self.awaited.push(awaited);
     }
 
-    /// Looks for messages whose topic names a gateway that is waited for: it is told, and put on record as a job of its own, since
-    /// records are kept by gateway.
+    /// Looks for messages whose topic names a gateway that is waited for.
     pub(super) async fn look_for_awaited(&mut self, batch: &Batch) {
         for mut awaited in std::mem::take(&mut self.awaited) {
             let is_its = |arrival: &Arrival<'_>| {
-                let at = Duration::from_micros(arrival.mono_micros);
-                let is_since = !arrival.is_retained && at >= awaited.since;
-                is_since && is_named_in(&String::from_utf8_lossy(arrival.topic), &awaited.name)
+                let is_since = !arrival.is_retained && Duration::from_micros(arrival.mono_micros) >= awaited.since;
+                is_since && awaited.is_named_in(&String::from_utf8_lossy(arrival.topic))
             };
-            let Some(arrival) = batch.iter().find(is_its) else {
-                awaited.looked_at += batch.len();
-                if awaited.looked_at < LOOKED_AT {
-                    self.awaited.push(awaited);
-                }
+            if let Some(arrival) = batch.iter().find(is_its) {
+                let heard = self.heard(&awaited, &arrival);
+                self.tell_heard(awaited.name, heard).await;
                 continue;
-            };
-            let waited = Duration::from_micros(arrival.mono_micros).saturating_sub(awaited.since);
-            let after = awaited.pushed_before.map(|before| before + waited);
-            let detail = self.detail(&arrival, after);
-            let topic = visible(&String::from_utf8_lossy(arrival.topic), TOPIC_SHOWN);
-            if let Err(problem) = self.record_heard(&awaited.name, detail).await {
-                self.warn(problem).await;
             }
-            self.tell(TelemetryEvent::GatewayHeard { name: awaited.name, after, topic }).await;
+            awaited.looked_at += batch.len();
+            if awaited.looked_at < LOOKED_AT {
+                self.awaited.push(awaited);
+            }
         }
+    }
+
+    fn heard(&self, awaited: &Awaited, arrival: &Arrival<'_>) -> Heard {
+        let since = Duration::from_micros(arrival.mono_micros).saturating_sub(awaited.since);
+        let after = awaited.pushed_before.map(|_| since);
+        let topic = visible(&String::from_utf8_lossy(arrival.topic), TOPIC_SHOWN);
+        Heard { after, topic, detail: self.detail(arrival, after) }
+    }
+
+    /// Puts the first message of one more gateway on record, as a job of its own, since records are kept by gateway; and tells it.
+    async fn tell_heard(&mut self, name: String, heard: Heard) {
+        if let Err(problem) = self.record_heard(&name, heard.detail).await {
+            self.warn(problem).await;
+        }
+        self.tell(TelemetryEvent::GatewayHeard { name, after: heard.after, topic: heard.topic }).await;
     }
 
     async fn record_heard(&self, name: &str, detail: serde_json::Value) -> Result<(), Problem> {

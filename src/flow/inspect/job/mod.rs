@@ -299,7 +299,9 @@ impl Job {
                 }
             }
             TelemetryCommand::FindGateway(name) => self.find_gateway(name).await,
-            TelemetryCommand::AwaitGateway { name, pushed_before } => self.await_gateway(name, pushed_before),
+            TelemetryCommand::AwaitGateway { name, aliases, pushed_before } => {
+                self.await_gateway(name, aliases, pushed_before).await
+            }
             TelemetryCommand::SetTrigger(plan) => self.set_trigger(plan.map(|plan| *plan)).await,
             TelemetryCommand::Clear => self.inspector.clear(self.now_mono()),
             TelemetryCommand::SetBudget(bytes) => self.inspector.set_budget(bytes),

@@ -22,7 +22,7 @@ use crate::ui::frame::scrolled;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, clock};
 use crate::ui::theme::{GAP, ONE_COLUMN_BELOW, SIDE_SHARE, SIDE_WIDTH, palette};
-use crate::ui::widgets::{Button, call, group, notice, pill, problem_card};
+use crate::ui::widgets::{Button, call, group, notice, pill, problem_card, reveal_once};
 
 /// Draws the tab: what is to be done, and the steps of the session beside it.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -169,7 +169,8 @@ fn notices(ui: &mut Ui, session: &Session, pass: &Pass<'_>) {
         let text = format!("The network was not sent by itself: {reason}. Check, then press Send");
         notice(ui, palette.warn, icon::WARNING, &text);
     }
-    if session.state == Some(ProvisioningState::Provisioned) {
+    // After a push it speaks of what was sent.
+    if session.state == Some(ProvisioningState::Provisioned) && session.pushed_at().is_none() {
         let text =
             "The gateway already has a network. Some take another one as it is, others have to forget theirs first";
         notice(ui, palette.warn, icon::INFO, text);
@@ -184,6 +185,7 @@ fn button(ui: &mut Ui, session: &Session, pass: &Pass<'_>) {
         PressedButton::NotNeeded => return,
         PressedButton::Needed => (palette.warn, "After you send, press the gateway's button".to_owned()),
         PressedButton::Awaited { since, limit } => {
+            reveal_once(ui, ("press", session.job, since));
             let left = limit.saturating_sub(pass.now.saturating_duration_since(since));
             return call(ui, icon::PRESS, &format!("Press the button on the gateway \u{b7} {} left", clock(left)));
         }

@@ -56,7 +56,7 @@ fn muted_line(ui: &mut Ui, text: &str) {
 
 fn nothing_seen(ui: &mut Ui) {
     strong(ui, "The gateway sees no network");
-    muted(ui, "Is its antenna fitted, is the access point on, and on a band the gateway hears (mostly 2.4 GHz)?");
+    muted(ui, "Is its antenna fitted, is the access point on, and on a band the gateway supports (mostly 2.4 GHz)?");
     muted(ui, "Hidden networks are never listed: type the name below");
 }
 

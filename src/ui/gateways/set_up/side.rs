@@ -30,9 +30,12 @@ fn steps(ui: &mut Ui, session: &Session, pass: &Pass<'_>) {
 
 fn step(ui: &mut Ui, line: &StepLine, verdict: Option<Verdict>, pass: &Pass<'_>) {
     let palette = palette(ui);
-    // The wait ended, but not well: its mark is the verdict's.
-    let verdict = verdict.filter(|_| line.step == Step::Follow);
+    // The wait ended, but not well: its mark is the verdict's, and before that it has none.
+    let is_about_verdict = matches!(line.step, Step::Follow | Step::ReadBack);
+    let is_open = is_about_verdict && verdict.is_none();
+    let verdict = verdict.filter(|_| is_about_verdict);
     let (glyph, colour) = match &line.state {
+        StepState::Done { .. } if is_open => (icon::RUNNING, palette.link),
         StepState::Done { .. } if verdict == Some(Verdict::Refused) => (icon::REFUSED, palette.danger),
         StepState::Done { .. } if verdict == Some(Verdict::Unknown) => (icon::UNKNOWN, palette.warn),
         StepState::Pending => (icon::PENDING, palette.muted),
