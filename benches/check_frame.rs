@@ -143,7 +143,7 @@ impl Check {
                 observations: Vec::new(),
                 beside: None,
             });
-            self.tell(CheckEvent::RoundEnded { round: self.round, evidence, judged }).await;
+            self.tell(CheckEvent::RoundEnded { round: self.round, evidence, judged, is_final: true }).await;
         }
     }
 

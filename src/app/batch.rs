@@ -273,7 +273,8 @@ impl Batch {
         let typed = if is_growing { std::mem::take(self) } else { Self { login: room(), ..Self::default() } };
         let draft = if is_growing { typed.draft } else { kept.draft().clone() };
         let path = if is_growing { typed.path } else { std::mem::take(&mut self.path) };
-        *self = Self { path, draft, username: typed.username, login: typed.login, ..Self::default() };
+        let Self { username, login, out, is_unscanned, .. } = typed;
+        *self = Self { path, draft, username, login, is_unscanned, out, ..Self::default() };
         self.draft.passphrase.expose_mut().reserve(SECRET_ROOM);
         self.notes = has_network_already(set_up).into_iter().collect();
         let heads = marked.iter().enumerate().map(|(place, marked)| head(place, marked, &self.draft.ssid));

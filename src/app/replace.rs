@@ -60,10 +60,14 @@ impl Replace {
     /// Lets an event through, unless it becomes the question.
     pub(super) fn take_in(&mut self, event: Event) -> Option<Event> {
         let Some((job, problem)) = answered(&event) else { return Some(event) };
-        let Some(place) = self.sent.iter().position(|writing| is_answered(&writing.command, job, &event)) else {
+        // A recording that failed for another reason was not answered: the newest one is meant.
+        let Some(place) = self.sent.iter().rposition(|writing| is_answered(&writing.command, job, &event)) else {
             return Some(event);
         };
         let writing = self.sent.remove(place);
+        if is_recording(&writing.command, job) {
+            self.sent.retain(|other| !is_recording(&other.command, job));
+        }
         if problem.is_none_or(|problem| problem.code != EXISTS) {
             self.note_written(&writing, &event, problem);
         }
@@ -109,6 +113,11 @@ impl Replace {
     pub(super) fn keep(&mut self) -> Option<Event> {
         self.question.take().map(|(_, event)| event)
     }
+}
+
+/// Whether that job is told to record: there is one recording of it at a time.
+fn is_recording(command: &Command, of: JobId) -> bool {
+    matches!(command, Command::Telemetry { job, command: TelemetryCommand::Record { .. } } if *job == of)
 }
 
 /// The path that the answer names: a recording that is kept may be named as it is written.

@@ -404,7 +404,7 @@ impl Follower for Watched {
         if !ended.is_over {
             return Err(stopped("Run the command again"));
         }
-        print_stats(&ended.stats, &ended.counters, 0, out);
+        print_stats(&ended.stats, &ended.counters, ended.outage, 0, out);
         let seen = self.topics.len();
         Ok((seen < TOPICS).then(|| format!("telemetry came on {seen} topics instead of {TOPICS}")))
     }

@@ -1,7 +1,7 @@
 //! The one loop of `inspect`, `replay`, `publish`, `retained` and the tour: takes in what an inspection reports, prints what all of them
 //! print, and ends it when its time, its reader or its purpose is over.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::advice::advised;
 use super::lines::{print_expectations, print_stage, print_state};
@@ -58,6 +58,41 @@ pub(super) struct Ended {
     pub(super) silent: Vec<SilentTopic>,
     /// What it amounted to.
     pub(super) stats: InspectionStats,
+    /// How long there was no connection since the first one.
+    pub(super) outage: Outage,
+}
+
+/// Connections that were lost.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Outage {
+    /// How many.
+    pub(super) losses: u32,
+    /// How long it took until they were back, in total.
+    down: Duration,
+    /// Since when one is away.
+    since: Option<Instant>,
+}
+
+impl Outage {
+    /// Whether it ended while there was none.
+    pub(super) const fn is_down(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// How long there was none in total.
+    pub(super) fn total(&self) -> Duration {
+        self.down + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn lost(&mut self) {
+        if self.since.is_none() {
+            (self.since, self.losses) = (Some(Instant::now()), self.losses + 1);
+        }
+    }
+
+    fn back(&mut self) {
+        self.down += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+    }
 }
 
 /// An inspection that runs.
@@ -261,7 +296,11 @@ impl<'a> Following<'a> {
         let state = given_up.as_ref().unwrap_or(state);
         print_state(state, out);
         match state {
-            InspectionState::Connected { .. } => self.seen.was_connected = true,
+            InspectionState::Connected { .. } => {
+                self.seen.was_connected = true;
+                self.seen.outage.back();
+            }
+            InspectionState::Waiting { .. } if self.seen.was_connected && !self.is_closing() => self.seen.outage.lost(),
             InspectionState::Disconnected { problem: Some(problem) } => self.fail((**problem).clone()),
             _ => {}
         }

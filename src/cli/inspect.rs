@@ -173,9 +173,10 @@ impl Follower for Watch<'_> {
         if self.args.stats {
             print_silent(&ended.silent, out);
         }
-        print_stats(&ended.stats, &ended.counters, self.printer.unasked(), out);
+        print_stats(&ended.stats, &ended.counters, ended.outage, self.printer.unasked(), out);
         let exit = match ended.problem {
             Some(_) => Exit::Unknown,
+            None if ended.outage.is_down() => Exit::Unknown,
             None if self.has_findings(&ended) => Exit::Findings,
             None => Exit::Good,
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::advice::advised;
+use super::follow::Outage;
 use super::output::Output;
 use crate::model::mqtt::stage::{StageReport, StageState, TracedPacket};
 use crate::model::problem::Problem;
@@ -196,7 +197,13 @@ pub(super) fn print_silent(topics: &[SilentTopic], out: &mut Output) {
 }
 
 /// The result of an inspection.
-pub(super) fn print_stats(stats: &InspectionStats, counters: &Counters, unasked: u64, out: &mut Output) {
+pub(super) fn print_stats(
+    stats: &InspectionStats,
+    counters: &Counters,
+    outage: Outage,
+    unasked: u64,
+    out: &mut Output,
+) {
     let seconds = stats.span.as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a rate has no more digits than that")]
     let rate = if seconds > 0.0 { stats.messages as f64 / seconds } else { 0.0 };
@@ -207,6 +214,7 @@ pub(super) fn print_stats(stats: &InspectionStats, counters: &Counters, unasked:
         "held": stats.held, "evicted": stats.evicted, "dropped": stats.dropped, "oversize": oversize,
         "malformed": malformed, "left_out": left_out, "duplicates": duplicates, "out_of_order": out_of_order, "topics": topics,
         "held_bytes": held_bytes, "unasked": unasked, "cpu_seconds": round(stats.cpu.as_secs_f64()), "peak_rss_bytes": stats.peak_rss_bytes,
+        "losses": outage.losses, "down_seconds": round(outage.total().as_secs_f64()), "is_down": outage.is_down(),
     }));
     let mut line = format!(
         "{}, {} in {seconds:.3} s: {rate:.0} a second, on {}; held {}, evicted {}, dropped {}",
@@ -229,6 +237,11 @@ pub(super) fn print_stats(stats: &InspectionStats, counters: &Counters, unasked:
         if *count > 0 {
             let _ = write!(line, ", {word} {count}");
         }
+    }
+    if outage.losses > 0 {
+        let (losses, down) = (counted(outage.losses.into(), "lost connection"), outage.total().as_secs_f64());
+        let still = if outage.is_down() { ", and none at the end" } else { "" };
+        let _ = write!(line, "; {losses}: {down:.1} s without one{still}");
     }
     let (cpu, memory) = (stats.cpu.as_secs_f64(), stats.peak_rss_bytes >> 20);
     let _ = write!(line, "; processor {cpu:.2} s, memory {memory} MiB");

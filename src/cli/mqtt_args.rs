@@ -207,7 +207,7 @@ pub struct InspectArgs {
     /// End after so many messages.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
-    /// End after so many seconds of being connected.
+    /// End so many seconds after the first connection; with 4 if there is none then.
     #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub seconds: Option<u64>,
     /// Record everything into this file; - writes the recording to standard output.

@@ -250,7 +250,7 @@ impl Follower for Replay<'_> {
         let repaired = self.playback.as_ref().and_then(|playback| playback.repaired.clone());
         self.tell_repairs(repaired.as_ref(), out);
         print_expectations(&[], &ended.expectations, out);
-        print_stats(&ended.stats, &ended.counters, self.printer.unasked(), out);
+        print_stats(&ended.stats, &ended.counters, ended.outage, self.printer.unasked(), out);
         let count = if self.args.stats { ended.stats.messages } else { self.printer.printed };
         let is_short = self.args.count.is_some_and(|wanted| count < wanted) || self.lacks_some(&ended.stats);
         let is_unmet = self.args.expect.is_some() && !all_met(&ended.expectations);

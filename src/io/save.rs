@@ -344,7 +344,7 @@ pub(super) fn leads_to(path: &Path, file: &File) -> bool {
         let own = file.metadata().map(identity);
         fs::metadata(path).is_ok_and(|found| own.is_ok_and(|own| own == identity(found)))
     }
-    // A file that is open keeps its name there.
+    // The standard library can't tell there.
     #[cfg(not(unix))]
     {
         let _ = (path, file);

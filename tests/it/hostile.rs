@@ -479,7 +479,7 @@ async fn a_refusal_stands_for_its_whole_time_and_a_start_or_a_lost_link_on_the_w
     for (words, expected) in [
         (tries_early, &[Verdict::Joined][..]),
         (link_goes, &[Verdict::Unknown]),
-        (starts_late, &[Verdict::Unknown]),
+        (starts_late, &[Verdict::Unknown, Verdict::Unknown]),
         (falls_back_late, &[Verdict::Unknown, Verdict::Refused]),
         (starts_after_its_refusal, &[Verdict::Refused]),
     ] {

@@ -394,16 +394,12 @@ impl Session {
             return Ok(());
         }
         let is_news = push.told.as_ref() != Some(&push.end().ground);
-        match push.settles_in().filter(|_| is_news) {
-            Some(span) => {
-                push.settles_at.get_or_insert(Instant::now() + span);
-                Ok(())
-            }
-            None => {
-                push.settles_at = None;
-                if state == ProvisioningState::Provisioning { Ok(()) } else { self.tell_late().await }
-            }
+        if let Some(span) = push.settles_in().filter(|_| is_news) {
+            push.settles_at.get_or_insert(Instant::now() + span);
+            return Ok(());
         }
+        push.settles_at = None;
+        if state == ProvisioningState::Provisioning { Ok(()) } else { self.tell_late().await }
     }
 
     /// When a late "it could not join" has stood for long enough.

@@ -59,6 +59,9 @@ pub enum InspectError {
     /// Retained messages never come by a shared subscription.
     #[error("retained messages don't come by a shared subscription")]
     SharedSearch,
+    /// The broker had no session any more after a lost connection.
+    #[error("the broker kept no session")]
+    SessionLost,
     /// A search for kept messages is under way.
     #[error("a search for retained messages is running")]
     FindUnderWay,
@@ -163,6 +166,12 @@ impl Explain for InspectError {
                 "A broker sends them to subscriptions of one client only (MQTT 5.0, section 4.8.2)",
                 "Search with the filter behind $share and the group",
             ),
+            Self::SessionLost => Problem::new(
+                "telemetry.session_lost",
+                "The broker did not keep the session: what came meanwhile is lost",
+                "It restarted without its sessions, or the session expired",
+                "Give the session a longer expiry, or have the broker store its sessions",
+            ),
             Self::FindUnderWay => Problem::new(
                 "telemetry.find_under_way",
                 "The search for retained messages didn't start",
@@ -226,6 +235,7 @@ impl InspectError {
             Self::UnnamedRetained { count: 3 },
             Self::UnreadRetained { count: 2 },
             Self::SharedSearch,
+            Self::SessionLost,
             Self::FindUnderWay,
             Self::SearchTooLong { limit: Duration::from_mins(2) },
             Self::SearchStopped,

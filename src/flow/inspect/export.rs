@@ -10,7 +10,7 @@ use crate::flow::port::{Boxed, Bundle, ExportSink, InspectionFiles, Playback, Re
 use crate::model::destination::Destination;
 use crate::model::problem::Problem;
 use crate::msg::telemetry::{ExportForm, TelemetryEvent};
-use crate::telemetry::batch::Batch;
+use crate::telemetry::batch::{Batch, Missed};
 use crate::telemetry::inspector::{Filter, Inspector};
 use crate::telemetry::recording::{LeftOut, RecordingFacts};
 use crate::telemetry::view::MessageId;
@@ -38,6 +38,8 @@ struct Export {
     written: u64,
     /// What the recording lacks, and why.
     left_out: LeftOut,
+    /// Messages that were lost while it was recorded.
+    lost: u64,
     repaired: Option<Problem>,
 }
 
@@ -82,7 +84,8 @@ impl Exports {
         let destination = destination.made_from(recording.iter().map(|(path, _)| path.clone()));
         let (playback, sink, written) = (None, None, 0);
         let (left_out, repaired) = (LeftOut::default(), None);
-        let export = Export { id, path, filter, rest, playback, is_of_recording, sink, written, left_out, repaired };
+        let export =
+            Export { id, path, filter, rest, playback, is_of_recording, sink, written, left_out, lost: 0, repaired };
         self.running.push(export);
         self.away.push(Box::pin(async move {
             let open = async {
@@ -137,6 +140,8 @@ impl Exports {
                 export.playback = Some(playback);
                 match batch {
                     Some(batch) => {
+                        let Missed { dropped, oversize, malformed, .. } = batch.missed;
+                        export.lost += dropped + oversize + malformed;
                         let wanted = export.filter.sift(batch);
                         export.write(wanted)
                     }
@@ -146,7 +151,9 @@ impl Exports {
             Back::Finished { result, .. } => {
                 let export = self.running.swap_remove(place);
                 self.left_out.extend(export.filter.problem().into_iter().chain(export.repaired));
-                let Export { path, written, left_out, .. } = export;
+                let Export { path, written, mut left_out, lost, .. } = export;
+                // What was lost while it was recorded is in no recording, and the export has a gap there.
+                left_out.messages += lost;
                 return Some(TelemetryEvent::Exported { path, result: result.map(|()| written), left_out });
             }
         };

@@ -30,7 +30,7 @@ pub(super) enum Happened {
     /// A stage began or ended.
     Stage(StageReport),
     /// The connection is there.
-    Connected(Facts),
+    Connected(Greeting),
     /// It did not come about.
     NotConnected(ConnectionEnd),
     /// Something came of it.
@@ -44,9 +44,11 @@ pub(super) enum Happened {
 }
 
 /// What a new connection says of itself.
-pub(super) struct Facts {
+pub(super) struct Greeting {
     pub(super) facts: Vec<(String, String)>,
     pub(super) login_ends: Option<i64>,
+    /// Whether the broker kept a session of that name.
+    pub(super) is_session_present: bool,
 }
 
 /// A connection, or the lack of it.
@@ -224,9 +226,9 @@ impl Link {
     fn attempted(&mut self) -> Happened {
         let State::Attempted { result, stages } = std::mem::take(&mut self.state) else { return Happened::Closed };
         match *result {
-            Ok(Connection { requests, deliveries, facts, login_ends, .. }) => {
+            Ok(Connection { requests, deliveries, facts, login_ends, is_session_present }) => {
                 self.state = State::Open { requests, deliveries, stages: Some(stages), since: Instant::now() };
-                Happened::Connected(Facts { facts, login_ends })
+                Happened::Connected(Greeting { facts, login_ends, is_session_present })
             }
             Err(end) => Happened::NotConnected(end),
         }

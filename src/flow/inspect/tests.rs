@@ -80,6 +80,8 @@ struct FakeBroker {
     /// How the next attempts fail; what comes after them succeeds.
     failures: Mutex<Vec<ConnectionEnd>>,
     attempts: Mutex<Vec<Instant>>,
+    /// How long it takes until it lets somebody in.
+    takes: Duration,
 }
 
 impl Broker for FakeBroker {
@@ -106,6 +108,7 @@ impl Broker for FakeBroker {
             let (delivery_tx, deliveries) = mpsc::channel(1);
             let peer = Peer { plan: plan.clone(), at: Instant::now(), requests: request_rx, deliveries: delivery_tx };
             self.peers.send(peer).await.unwrap();
+            sleep(self.takes).await;
             Ok(Connection { requests, deliveries, is_session_present: false, facts: Vec::new(), login_ends: None })
         })
     }
@@ -336,6 +339,7 @@ struct Options {
     source: InspectionSource,
     expectations: Vec<Expectation>,
     failures: Vec<ConnectionEnd>,
+    takes: Duration,
     batches: Vec<Arc<Batch>>,
     guarded: Option<String>,
     gateway: Option<String>,
@@ -360,6 +364,7 @@ impl Default for Options {
             source: InspectionSource::Broker(Box::new(broker_plan())),
             expectations: Vec::new(),
             failures: Vec::new(),
+            takes: Duration::ZERO,
             batches: Vec::new(),
             guarded: None,
             gateway: None,
@@ -385,7 +390,7 @@ impl Options {
         let (peer_tx, peers) = mpsc::channel(16);
         let (stop, stopped) = watch::channel(false);
         let failures = Mutex::new(self.failures.into_iter().rev().collect());
-        let broker = Arc::new(FakeBroker { peers: peer_tx, failures, attempts: Mutex::default() });
+        let broker = Arc::new(FakeBroker { peers: peer_tx, failures, attempts: Mutex::default(), takes: self.takes });
         let recordings = Arc::new(FakeRecordings { batches: Mutex::new(self.batches), ..FakeRecordings::default() });
         let (records, files) = (FakeRecords::default(), FakeFiles::default());
         let started = Instant::now();
@@ -1286,6 +1291,55 @@ fn a_slow_list_is_waited_for_as_long_as_its_pace_asks_for() {
         assert_eq!(topics.len(), 3);
         let RetainedSearch::Quiet(quiet) = search else { panic!("{search:?}") };
         assert_eq!(quiet.as_secs(), 8);
+    });
+}
+
+#[test]
+fn a_list_with_messages_that_could_not_be_read_is_incomplete() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let _peer = desk.peer().await;
+        desk.until_connected().await;
+        desk.ask(TelemetryCommand::FindRetained("cam/#".parse().unwrap())).await;
+        let finder = desk.peer().await;
+        let mut batch = retained(&["cam/small"]);
+        batch.missed.oversize = 1;
+        finder.send(batch).await;
+        let (topics, search) = desk.until_found().await;
+        assert_eq!((topics.len(), search.is_whole()), (1, false), "{search:?}");
+        assert_eq!(search.problem().map(|problem| problem.code), Some("telemetry.unread_retained"));
+        desk.ask(TelemetryCommand::FindRetained("$share/g/cam/#".parse().unwrap())).await;
+        let (_, search) = desk.until_found().await;
+        assert_eq!(search.problem().map(|problem| problem.code), Some("telemetry.shared_search"));
+    });
+}
+
+#[test]
+fn what_is_subscribed_to_while_the_connection_comes_about_is_asked_for_with_it() {
+    on_paused_clock(|| async {
+        let mut desk = Options { takes: 2 * SECOND, ..Options::default() }.open();
+        let mut peer = desk.peer().await;
+        desk.ask(TelemetryCommand::Subscribe(vec![subscription("more/+")])).await;
+        desk.ask(TelemetryCommand::Unsubscribe(vec!["site/#".parse().unwrap()])).await;
+        assert_eq!(peer.plan.subscriptions, [subscription("site/#")], "the connection has the older ones");
+        desk.until_connected().await;
+        let Some(BrokerRequest::Subscribe { subscriptions, .. }) = peer.requests.recv().await else { panic!("none") };
+        assert_eq!(subscriptions, [subscription("more/+")]);
+        let Some(BrokerRequest::Unsubscribe { filters, .. }) = peer.requests.recv().await else { panic!("none") };
+        assert_eq!(filters, ["site/#".parse().unwrap()]);
+    });
+}
+
+#[test]
+fn a_session_that_the_broker_did_not_keep_is_told() {
+    on_paused_clock(|| async {
+        let plan = ConnectPlan { is_clean: false, ..broker_plan() };
+        let mut desk = Options { source: InspectionSource::Broker(Box::new(plan)), ..Options::default() }.open();
+        let peer = desk.peer().await;
+        desk.until_connected().await;
+        peer.end(Retry::Later, false).await;
+        let _back = desk.peer().await;
+        assert_eq!(desk.until_warning().await, "telemetry.session_lost");
     });
 }
 

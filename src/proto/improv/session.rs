@@ -461,6 +461,10 @@ impl Session {
 
     fn finish(&mut self, outcome: Result<Answer, Failure>) {
         let is_answered = !matches!(outcome, Err(Failure::NoReply | Failure::NoVerdict { .. }));
+        if is_answered {
+            // Answers keep their order: what was asked before this is answered, or never will be.
+            self.unanswered = 0;
+        }
         self.give_up();
         self.unanswered -= usize::from(is_answered).min(self.unanswered);
         self.outbox.clear();

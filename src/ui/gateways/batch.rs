@@ -26,6 +26,10 @@ use crate::ui::widgets::{
     path_field, pill, problem_card, row_ground, secret_field, strong, truncated,
 };
 
+/// Leaves the scans out, and what follows from that.
+const UNSCANNED: &str = "Skip the gateways' network scans";
+const UNSCANNED_WHY: &str = "Quicker; a network that a gateway can't receive is then found only by its failure";
+
 /// Least height of the table, whatever stands around it.
 const LIST_LEAST: f32 = 4.0 * LINE_HEIGHT;
 /// Width of a row's number.
@@ -176,6 +180,9 @@ fn source(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             }
             muted(ui, "Nothing is sent by this");
         });
+        if !batch.rows().is_empty() && !batch.was_begun() {
+            check(ui, &mut batch.is_unscanned, UNSCANNED, UNSCANNED_WHY);
+        }
         if !batch.secrets.is_empty() && batch.findings().is_empty() && !batch.was_begun() {
             muted(ui, "Secrets that the manifest refers to; they are not stored");
             for secret in &mut batch.secrets {
@@ -200,6 +207,7 @@ fn network(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
             ui.spacing_mut().interact_size.y = 24.0;
             check(ui, &mut draft.is_open, "Open network, no passphrase", "");
             check(ui, &mut draft.is_hidden, "The network hides its name", "");
+            check(ui, &mut batch.is_unscanned, UNSCANNED, UNSCANNED_WHY);
         });
         ui.add_space(GRID);
         strong(ui, "Login for all of them");

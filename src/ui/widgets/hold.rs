@@ -90,7 +90,7 @@ mod tests {
     }
 
     /// How often it was held to its end in so many frames of 50 ms, with the pointer down on it from the second on; where it is then.
-    fn pressed(frames: usize, moves_away_at: Option<usize>) -> usize {
+    fn pressed(frames: u16, moves_away_at: Option<u16>) -> usize {
         let context = egui::Context::default();
         let (inside, outside) = (pos2(30.0, 20.0), pos2(500.0, 400.0));
         let mut done = 0;
@@ -108,11 +108,13 @@ mod tests {
             }
             let input = egui::RawInput {
                 screen_rect: Some(Rect::from_min_size(egui::Pos2::ZERO, Vec2::new(800.0, 600.0))),
-                time: Some(frame as f64 * 0.05),
+                time: Some(f64::from(frame) * 0.05),
                 events,
                 ..egui::RawInput::default()
             };
-            let _ = context.run_ui(input, |ui| done += usize::from(hold_button(ui, "Hold to remove", true, "")));
+            let mut output =
+                context.run_ui(input, |ui| done += usize::from(hold_button(ui, "Hold to remove", true, "")));
+            output.textures_delta.clear();
         }
         done
     }

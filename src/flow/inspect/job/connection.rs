@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::super::InspectError;
 use super::super::backoff::GOOD;
-use super::super::link::{Facts, Happened};
+use super::super::link::{Greeting, Happened};
 use super::super::rules::{self, Kicks};
 use super::{FILE_LIMIT, Job, Told, random, too_slow};
 use crate::flow::port::{BrokerRequest, ConnectionEnd, Delivery, Retry};
@@ -128,6 +128,7 @@ impl Job {
     pub(super) async fn connect(&mut self) {
         let Some(plan) = self.plan.clone() else { return };
         self.inspector.set_dialect(plan.dialect);
+        self.attempted.clone_from(&plan.subscriptions);
         self.attempt += 1;
         self.attempt_at = Instant::now();
         self.link.connect(Arc::clone(&self.setup.broker), plan, self.attempt);
@@ -209,13 +210,18 @@ impl Job {
         }
     }
 
-    pub(super) async fn connected(&mut self, facts: Facts) {
-        self.was_connected = true;
+    pub(super) async fn connected(&mut self, facts: Greeting) {
+        let is_return = std::mem::replace(&mut self.was_connected, true);
         self.last_problem = None;
         self.inspector.listen(self.now_mono());
         self.note_return().await;
-        let Facts { facts, login_ends } = facts;
+        let Greeting { facts, login_ends, is_session_present } = facts;
+        let keeps = self.plan.as_ref().is_some_and(|plan| !plan.is_clean);
+        if is_return && keeps && !is_session_present {
+            self.warn(InspectError::SessionLost.explain()).await;
+        }
         self.enter(InspectionState::Connected { facts, login_ends }).await;
+        self.catch_up();
         self.tell_subscriptions().await;
         // Whoever only publishes waits for none.
         if self.plan.as_ref().is_some_and(|plan| !plan.subscriptions.is_empty()) {
@@ -225,6 +231,23 @@ impl Job {
         }
         self.close_identity("acknowledged", json!({})).await;
         self.pump().await;
+    }
+
+    /// Asks for what was subscribed to, or taken back, while the connection came about: that went out with the older ones.
+    fn catch_up(&mut self) {
+        let Some(plan) = &self.plan else { return };
+        let before = std::mem::take(&mut self.attempted);
+        let new: Vec<Subscription> = plan.subscriptions.iter().filter(|one| !before.contains(one)).cloned().collect();
+        let is_gone = |one: &&Subscription| plan.subscriptions.iter().all(|kept| kept.filter != one.filter);
+        let gone: Vec<TopicFilter> = before.iter().filter(is_gone).map(|one| one.filter.clone()).collect();
+        if !new.is_empty() {
+            let ticket = self.ticket();
+            let _ = self.link.ask(BrokerRequest::Subscribe { ticket, subscriptions: new });
+        }
+        if !gone.is_empty() {
+            let ticket = self.ticket();
+            let _ = self.link.ask(BrokerRequest::Unsubscribe { ticket, filters: gone });
+        }
     }
 
     /// What was on its way is unknown from here on, and silence is ours.

@@ -34,6 +34,7 @@ use super::{InspectError, Setup};
 use crate::flow::port::{Boxed, Bundle, Recorder};
 use crate::model::destination::Destination;
 use crate::model::mqtt::connect::{ConnectPlan, TlsFiles};
+use crate::model::mqtt::message::Subscription;
 use crate::model::mqtt::stage::StageReport;
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::{Explain as _, Problem};
@@ -110,6 +111,8 @@ pub(super) struct Job {
     first: First,
     wanted: Option<Wanted>,
     awaited: Vec<Awaited>,
+    /// What the connection that comes about, or came about, was told to subscribe to.
+    attempted: Vec<Subscription>,
     /// The stage that ends with the first message of this connection, while none has come.
     first_stage: Option<StageReport>,
     attempt_at: Instant,
@@ -190,6 +193,7 @@ impl Job {
             first: First::default(),
             wanted: None,
             awaited: Vec::new(),
+            attempted: Vec::new(),
             first_stage: None,
             attempt_at: Instant::now(),
             was_connected: false,
@@ -300,7 +304,7 @@ impl Job {
             }
             TelemetryCommand::FindGateway(name) => self.find_gateway(name).await,
             TelemetryCommand::AwaitGateway { name, aliases, pushed_before } => {
-                self.await_gateway(name, aliases, pushed_before).await
+                self.await_gateway(name, aliases, pushed_before).await;
             }
             TelemetryCommand::SetTrigger(plan) => self.set_trigger(plan.map(|plan| *plan)).await,
             TelemetryCommand::Clear => self.inspector.clear(self.now_mono()),
