@@ -246,7 +246,7 @@ pub fn act_label(record: &JobRecord) -> &str {
 pub fn entry_words(entry: &EntryRecord) -> String {
     let step = step_title(&entry.step);
     match (entry.step.as_str(), entry.phase.as_str(), entry.outcome.as_str()) {
-        ("job", "intent", _) => "The job was written down before it began".to_owned(),
+        ("job", "intent", _) => "The intent was recorded before the job began".to_owned(),
         ("job", _, "") => "The job ended".to_owned(),
         ("job", _, outcome) => format!("The job ended: {outcome}"),
         (_, "intent", _) => format!("{step} begins"),

@@ -245,7 +245,7 @@ fn conclude_clear(found: usize, clearance: &Clearance, out: &mut Output) -> Exit
     for ClearedTopic { topic, state, problem } in &clearance.topics {
         let word = match (state, problem) {
             (LeftoverState::StillThere, _) => "still there",
-            (LeftoverState::NotLooked | LeftoverState::Left, _) => "not looked at",
+            (LeftoverState::NotLooked | LeftoverState::Left, _) => "not checked",
             (LeftoverState::Cleared, Some(_)) => "gone",
             (LeftoverState::Cleared, None) => continue,
         };
@@ -261,7 +261,7 @@ fn conclude_clear(found: usize, clearance: &Clearance, out: &mut Output) -> Exit
         "kind": "cleared", "found": found, "acknowledged": clearance.acknowledged(), "cleared": gone,
         "still_there": still_there, "not_looked_at": not_looked, "failed": failed, "problem": clearance.look.problem(),
     }));
-    let left = [(still_there.len(), "still there"), (not_looked.len(), "not looked at")];
+    let left = [(still_there.len(), "still there"), (not_looked.len(), "not checked")];
     let left = left.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!(", {count} {words}"));
     let left = left.collect::<Vec<_>>().concat();
     out.text(format!("{} cleared{left}", counted(gone as u64, "retained message")));

@@ -133,7 +133,7 @@ pub struct GatewayWipe {
     /// The user name that belongs to it. With --manifest for all whose row names none.
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub username: Option<String>,
-    /// Allow a session that nothing protects (Security 0).
+    /// Allow an unprotected session (Security 0).
     #[arg(long)]
     pub allow_unprotected: bool,
     /// Write the redacted transcript to this file.

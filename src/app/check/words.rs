@@ -174,7 +174,7 @@ pub fn vantage_at(vantage: &str, round: u32, time: &str) -> String {
 /// The banner while an override file is in force.
 pub fn overrides(count: usize) -> String {
     let changes = counted(count, "change", "changes");
-    format!("Override in force, {changes}: results hold for a test site, not for this network")
+    format!("Overrides active, {changes}: results hold for a test site, not for this network")
 }
 
 /// A round under way.

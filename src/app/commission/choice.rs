@@ -67,7 +67,7 @@ pub(super) fn preselect(options: &[DriverOption], wanted: Option<DriverId>) -> O
 
 fn why_not(driver: DriverId, link: LinkKind) -> Option<String> {
     let is_available = driver.is_available_over(link);
-    (!is_available).then(|| format!("This version doesn't speak it over {link}"))
+    (!is_available).then(|| format!("Not available over {link}"))
 }
 
 #[cfg(test)]
@@ -111,7 +111,7 @@ mod tests {
     fn a_driver_that_does_not_run_over_the_link_says_why_it_cannot_be_used() {
         let options = driver_options(None, LinkKind::Ble);
         let console = options.iter().find(|option| option.driver == DriverId::LinuxConsole).unwrap();
-        assert_eq!(console.unavailable.as_deref(), Some("This version doesn't speak it over ble"));
+        assert_eq!(console.unavailable.as_deref(), Some("Not available over ble"));
     }
 
     #[test]

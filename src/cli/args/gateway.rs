@@ -63,7 +63,7 @@ pub struct CommissionArgs {
     /// The user name that belongs to it.
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub username: Option<String>,
-    /// Allow a session that nothing protects (Security 0).
+    /// Allow an unprotected session (Security 0).
     #[arg(long)]
     pub allow_unprotected: bool,
     /// Send this file as the profile's credential of that id, before the network. A single line of text goes without its

@@ -143,7 +143,7 @@ impl StoreState {
     /// The words shown.
     pub const fn label(self) -> &'static str {
         match self {
-            Self::NotLooked => "not looked at",
+            Self::NotLooked => "not checked",
             Self::NotReachable => "not reachable",
             Self::SeenEmpty => "seen empty",
             Self::StillThere => "still there",

@@ -226,7 +226,7 @@ impl Explain for Kicking {
             return Problem::new(
                 "mqtt.maybe_kicking",
                 format!(
-                    "The broker closed the connection “{}” {times} times in the last 3 min",
+                    "The broker closed the connection of “{}” {times} times in the last 3 min",
                     visible(&self.client_id, 130)
                 ),
                 format!(

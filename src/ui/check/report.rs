@@ -30,7 +30,7 @@ pub(super) fn show(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
 }
 
 fn form(ui: &mut Ui, check: &NetworkCheck, pass: &mut Pass<'_>) {
-    labelled(ui, "Form", |ui, _| {
+    labelled(ui, "Format", |ui, _| {
         ui.horizontal_wrapped(|ui| {
             for form in ReportForm::ALL.iter().filter(|form| can_write_pdf() || **form != ReportForm::Pdf) {
                 let text = words::form(*form);

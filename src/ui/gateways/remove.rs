@@ -235,7 +235,7 @@ fn step_colour(ui: &Ui, state: StepState) -> Color32 {
 
 fn stores(ui: &mut Ui, shown: &Assessment) {
     let count = |state| shown.stores.iter().filter(|store| store.state == state).count();
-    let title = format!("Places: {} seen empty of {}", count(StoreState::SeenEmpty), shown.stores.len());
+    let title = format!("Places: {} of {} seen empty", count(StoreState::SeenEmpty), shown.stores.len());
     // What is still there is in nobody's fold.
     shown.stores.iter().filter(|store| store.state == StoreState::StillThere).for_each(|store| one_store(ui, store));
     fold(ui, "places", &title, |ui| shown.stores.iter().for_each(|store| one_store(ui, store)));

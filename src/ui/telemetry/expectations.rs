@@ -41,7 +41,7 @@ fn nothing(ui: &mut Ui) {
                 ui,
                 "Choose a profile in the connection panel whose authors say which topics, rates and fields a gateway of that kind sends",
             );
-            muted(ui, "A profile of your own says it in [[expect]] rows");
+            muted(ui, "Add expectations to a profile of your own, as [[expect]] rows");
         });
     });
 }

@@ -374,7 +374,7 @@ fn retained(ui: &mut Ui, retained: &mut Retained, is_connected: bool, pass: &mut
 fn cleared(ui: &mut Ui, clearance: &Clearance) {
     let [gone, still_there, not_looked] = [LeftoverState::Cleared, LeftoverState::StillThere, LeftoverState::NotLooked]
         .map(|state| clearance.count(state));
-    let left = [(still_there, "still there"), (not_looked, "not looked at")].into_iter();
+    let left = [(still_there, "still there"), (not_looked, "not checked")].into_iter();
     let left = left.filter(|(number, _)| *number > 0);
     let left: Vec<String> = left.map(|(number, words)| format!(", {} {words}", count(number as u64))).collect();
     let text = format!("{} cleared{}", counted(gone as u64, "message", "messages"), left.concat());

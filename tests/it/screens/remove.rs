@@ -49,7 +49,7 @@ impl Opened {
     }
 }
 
-const FOLD: &str = "Look at the broker, and watch";
+const FOLD: &str = "Check the broker and watch";
 
 #[test]
 fn the_look_at_the_broker_takes_the_connection_of_telemetry_as_the_good_credential() {

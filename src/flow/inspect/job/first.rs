@@ -224,7 +224,7 @@ impl Job {
         let written = async {
             let record = records.begin(intent).await?;
             records.step(record, entry).await?;
-            let summary = "Its first message was seen by an inspection that ran already".to_owned();
+            let summary = "Its first message came while the broker was watched".to_owned();
             records.end(record, "done", "inspect.heard".to_owned(), summary).await
         };
         written.await.map_err(|error| error.explain())

@@ -13,7 +13,7 @@ use crate::ui::widgets::{Button, counted, field, fold, muted, path_field, secret
 
 /// Draws what they need, folded away. `connection` is the one that Telemetry has to a broker.
 pub(super) fn show(ui: &mut Ui, remove: &mut Remove, connection: Option<&str>, pass: &mut Pass<'_>) {
-    fold(ui, "look", "Look at the broker, and watch", |ui| {
+    fold(ui, "look", "Check the broker and watch", |ui| {
         broker(ui, remove, connection, pass);
         ui.add_space(GRID);
         strong(ui, "Watch afterwards");

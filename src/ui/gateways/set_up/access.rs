@@ -28,7 +28,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         }
         if wanted.may_be_unprotected {
             let allows = &mut app.commission.access.allows_unprotected;
-            check(ui, allows, "Allow a session that nothing protects", "");
+            check(ui, allows, "Allow an unprotected session", "");
             if *allows {
                 let text = "Anyone listening on the link can read the passphrase and every token";
                 notice(ui, palette(ui).warn, icon::NO_LOCK, text);

@@ -151,7 +151,7 @@ fn kept_network(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     titled_group(
         ui,
         "Network from before",
-        "Its name is offered again until Linesman is closed, and its passphrase if you chose so",
+        "Its name is offered again until Linesman is closed, and its passphrase if that is ticked",
         |ui| {
             ui.horizontal_wrapped(|ui| {
                 strong(ui, &crate::model::text::visible(&app.commission.form.draft.ssid, 40));

@@ -148,7 +148,7 @@ fn network(ui: &mut Ui) {
 fn next_gateway(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     strong(ui, "Next gateway");
     let Some(row) = app.next_gateway() else {
-        muted(ui, "No other gateway is known to wait for a network. Plug in the next one, or query those in the list");
+        muted(ui, "No further gateway expected here is ready. Plug in the next one, or query those in the list");
         return;
     };
     let (name, place) = (display_name(row), row.link.place());
