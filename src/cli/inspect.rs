@@ -176,7 +176,7 @@ impl Follower for Watch<'_> {
         print_stats(&ended.stats, &ended.counters, ended.outage, self.printer.unasked(), out);
         let exit = match ended.problem {
             Some(_) => Exit::Unknown,
-            None if ended.outage.is_down() => Exit::Unknown,
+            None if ended.outage.is_down() && !self.has_all(&ended) => Exit::Unknown,
             None if self.has_findings(&ended) => Exit::Findings,
             None => Exit::Good,
         };
@@ -219,9 +219,19 @@ impl Watch<'_> {
         is_counted || (ends_when_met && seen.was_connected && all_met(&seen.expectations))
     }
 
+    fn count(&self, ended: &Ended) -> u64 {
+        if self.args.stats { ended.stats.messages } else { self.printer.printed }
+    }
+
+    /// Whether all came that was asked for by number or expectation: what the connection does after that says nothing.
+    fn has_all(&self, ended: &Ended) -> bool {
+        let is_counted = self.args.count.is_some_and(|wanted| self.count(ended) >= wanted);
+        let is_met = self.args.expect.is_some() && self.args.seconds.is_none() && all_met(&ended.expectations);
+        is_counted || is_met
+    }
+
     fn has_findings(&self, ended: &Ended) -> bool {
-        let count = if self.args.stats { ended.stats.messages } else { self.printer.printed };
-        let is_short = self.args.count.is_some_and(|wanted| count < wanted);
+        let is_short = self.args.count.is_some_and(|wanted| self.count(ended) < wanted);
         let is_unmet = self.args.expect.is_some() && !all_met(&ended.expectations);
         let is_silent = self.args.doctor && !self.has_seen_first;
         is_short || is_unmet || is_silent || ended.is_refused || self.printer.unasked() > 0
