@@ -13,6 +13,7 @@ readonly DENY_VERSION=0.20.2
 # What the window and its test load at run time.
 readonly WINDOW_PACKAGES=(
   xvfb openbox xdotool dbus at-spi2-core python3 python3-gi gir1.2-atspi-2.0 pcmanfm libatk-adaptor
+  libgail-common
   libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libgl1 libgl1-mesa-dri
 )
 # What prepares the Bluetooth lab; all else of it is unpacked below target/.

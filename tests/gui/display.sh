@@ -3,7 +3,7 @@
 #   tests/gui/display.sh COMMAND [ARGUMENT…]
 # LINESMAN_SCREEN is the size of the screen; with LINESMAN_BARE windows fill it and have no frame.
 # Nothing of the caller's session is touched, and all of it is gone when the command ends.
-# Needs (Debian): xvfb openbox xdotool dbus at-spi2-core libgl1-mesa-dri; what drops files: pcmanfm libatk-adaptor
+# Needs (Debian): xvfb openbox xdotool dbus at-spi2-core libgl1-mesa-dri; what drops files: pcmanfm libatk-adaptor libgail-common
 set -euo pipefail
 [ $# -gt 0 ] || { echo "usage: display.sh COMMAND [ARGUMENT…]" >&2; exit 2; }
 

@@ -1,6 +1,6 @@
 """Drags files out of a file manager that nobody here wrote, with a real pointer, and drops them on a window.
 
-Needs (Debian): pcmanfm libatk-adaptor. The file manager speaks XDND as any other GTK program does.
+Needs (Debian): pcmanfm libatk-adaptor libgail-common. The file manager speaks XDND as any other GTK program does.
 """
 
 import os

@@ -20,8 +20,11 @@ fn gateway_is_commissioned_in_the_window() {
         return;
     }
 
-    if !peers::require("libatk-adaptor, through which the file manager is used", has_gtk2_bridge(), needs) {
-        return;
+    for (package, module) in [("libatk-adaptor", "libatk-bridge.so"), ("libgail-common", "libgail.so")] {
+        let name = format!("{package}, through which the file manager is used");
+        if !peers::require(&name, has_gtk2_module(module), needs) {
+            return;
+        }
     }
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -36,8 +39,9 @@ fn gateway_is_commissioned_in_the_window() {
     assert!(status.success(), "the window test ended with {status}");
 }
 
-/// Whether programs with GTK 2 offer their accessibility tree: the module lies below a folder named after the machine.
-fn has_gtk2_bridge() -> bool {
+/// Whether programs with GTK 2 offer their accessibility tree: without one of the modules for that they show none. They lie below
+/// a folder named after the machine.
+fn has_gtk2_module(module: &str) -> bool {
     let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    folders.map(|folder| folder.path().join("gtk-2.0/modules/libatk-bridge.so")).any(|module| module.exists())
+    folders.map(|folder| folder.path().join("gtk-2.0/modules").join(module)).any(|module| module.exists())
 }
