@@ -72,8 +72,11 @@ pub(super) fn acts(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 
 fn primary_act(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let is_right = app.commission.form.errors().is_empty();
-    let next = app.next_gateway().map(|row| format!("Next: {}", visible(&display_name(row), 24))).unwrap_or_default();
-    let label = match app.next_act() {
+    let act = app.next_act();
+    // Looked for only where it is shown: with thousands of gateways that takes its time.
+    let next = (act == Some(NextAct::GoOn)).then(|| app.next_gateway()).flatten();
+    let next = next.map(|row| format!("Next: {}", visible(&display_name(row), 24))).unwrap_or_default();
+    let label = match act {
         Some(NextAct::Connect) if app.commission.session().is_some() => Some(("Connect again", icon::REFRESH, true)),
         Some(NextAct::Connect) => Some(("Connect", icon::COMMISSION, true)),
         Some(NextAct::Send) => Some(("Send", icon::SEND, is_right)),
