@@ -123,7 +123,7 @@ fn summary(facts: &Facts<'_>) -> (&'static str, String) {
         }
         Ground::Refused(refusal) => (refusal.code, refusal_summary(refusal, &ssid)),
         Ground::FellBack => {
-            (codes.fell_back, format!("The gateway tried “{ssid}” and waits for a network again without a reason"))
+            (codes.fell_back, format!("The gateway tried “{ssid}” and waits for a network again; it names no reason"))
         }
         Ground::OtherNetwork { name, was_there_before: false } => {
             (codes.other_network, format!("The gateway is on “{name}”, not on “{ssid}”"))

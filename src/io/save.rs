@@ -108,7 +108,10 @@ impl Claim {
     pub(super) fn settle(&mut self) -> io::Result<()> {
         let Some(claimed) = &self.0 else { return Ok(()) };
         let is_changed = |found: &Metadata| Trace::of(found) != claimed.replaced;
-        File::open(&claimed.temporary)?.sync_all()?;
+        // One that may only be written to has been written all the same.
+        if let Ok(written) = File::open(&claimed.temporary) {
+            written.sync_all()?;
+        }
         match fs::metadata(&claimed.place) {
             Ok(found) if is_changed(&found) || claimed.held.is_none() && is_growing(&claimed.place) => {
                 return Err(io::Error::other("another program has written the file that was to be replaced"));

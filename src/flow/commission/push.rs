@@ -70,9 +70,12 @@ impl OpenPush {
         }
     }
 
-    /// It was heard starting on the way.
+    /// It was heard starting on the way. Noted once: one that starts over and over takes no more memory.
     fn note_restart(&mut self) {
-        self.followed.observations.extend([Observation::Restarted, Observation::TimeOver]);
+        let observations = &mut self.followed.observations;
+        if !observations.contains(&Observation::Restarted) {
+            observations.extend([Observation::Restarted, Observation::TimeOver]);
+        }
         self.followed.last_word = Some("restarted on the way".to_owned());
     }
 
