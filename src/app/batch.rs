@@ -46,6 +46,8 @@ pub enum BatchAction {
     Exported(String),
     /// Puts this batch away.
     Cleared,
+    /// Puts what ended away and takes the gateways that are selected now.
+    TookSelected,
 }
 
 /// A gateway that was marked in the list.
@@ -254,7 +256,7 @@ impl Batch {
             BatchAction::Resumed => self.steer(BatchCommand::Resume),
             BatchAction::Stopped => self.stop(),
             BatchAction::Exported(path) => self.export(&path, desk),
-            BatchAction::Cleared => {
+            BatchAction::Cleared | BatchAction::TookSelected => {
                 if !self.is_running() && !self.is_checking() {
                     *self = Self { path: std::mem::take(&mut self.path), ..Self::default() };
                 }

@@ -13,7 +13,7 @@ use super::Desk;
 use super::batch::Marked;
 use crate::model::gateway::{DeviceInfo, Identity, Probe, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, LinkAddress, LinkKind};
-use crate::model::order::{compare_links, place_of_kind};
+use crate::model::order::place_of_kind;
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::record::JobRecord;
@@ -97,6 +97,10 @@ pub enum DiscoverAction {
     Marked(LinkAddress),
     /// Went on to a row and marked it beside those marked before.
     Extended(LinkAddress),
+    /// Went on to a row; what is marked stays so, and the row left is marked where none was.
+    Moved(LinkAddress),
+    /// Marked all rows from the selected one to this.
+    MarkedTo(LinkAddress),
     /// Marked all rows that are shown and present.
     MarkedAll,
     /// Took all marks away.
@@ -133,6 +137,8 @@ impl DiscoverAction {
             Self::Selected(_)
                 | Self::Marked(_)
                 | Self::Extended(_)
+                | Self::Moved(_)
+                | Self::MarkedTo(_)
                 | Self::MarkedAll
                 | Self::ClearedMarks
                 | Self::Used(_)
@@ -176,7 +182,18 @@ pub struct Discover {
     selected: Option<LinkAddress>,
     marked: BTreeSet<LinkAddress>,
     waiting: VecDeque<LinkAddress>,
+    counts: Counts,
     is_stale: bool,
+    /// A row came since the list was put in order.
+    has_new: bool,
+    are_counts_stale: bool,
+}
+
+/// How many of the rows are what: counted when one of them changed, not in each frame.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    askable: usize,
+    on_air: usize,
 }
 
 impl Discover {
@@ -214,6 +231,13 @@ impl Discover {
     pub fn is_selected(&self, link: &LinkAddress) -> bool {
         let is_it = |link: &LinkAddress| self.selected.as_ref() == Some(link);
         is_it(link) || self.ties.beside(link).any(is_it)
+    }
+
+    /// The line of the list that shows the gateway selected.
+    pub fn chosen_line(&self) -> Option<usize> {
+        let selected = self.selected.as_ref()?;
+        let links: Vec<&LinkAddress> = std::iter::once(selected).chain(self.ties.beside(selected)).collect();
+        self.lines.iter().position(|line| matches!(line, ListLine::Row(link) if links.contains(&link)))
     }
 
     /// Whether a gateway is shown by this link: the one a person is at or chose, else the first that is there.
@@ -258,6 +282,11 @@ impl Discover {
         self.rows.len()
     }
 
+    /// How many devices are heard at the moment.
+    pub const fn on_air(&self) -> usize {
+        self.counts.on_air
+    }
+
     /// Whether nothing was seen.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -295,6 +324,11 @@ impl Discover {
         self.marked.contains(link)
     }
 
+    /// The rows that are marked, shown or not.
+    pub(super) const fn marked_links(&self) -> &BTreeSet<LinkAddress> {
+        &self.marked
+    }
+
     /// How many rows are marked, shown or not.
     pub fn marked(&self) -> usize {
         self.marked.len()
@@ -306,26 +340,36 @@ impl Discover {
     }
 
     fn markable_links(&self) -> impl Iterator<Item = &LinkAddress> {
-        let is_here = |link: &&LinkAddress| self.row(link).is_some_and(|row| row.is_present);
-        self.shown.iter().filter(is_here).filter(|link| !self.marked.contains(*link))
+        self.shown.iter().filter(|link| self.is_present(link)).filter(|link| !self.marked.contains(*link))
     }
 
     /// Marks a row beside the one selected, or takes its mark away.
     fn mark(&mut self, link: LinkAddress) {
         if self.marked.is_empty() {
             let selected = self.selected.clone().filter(|selected| *selected != link);
-            self.marked.extend(selected.filter(|link| self.row(link).is_some_and(|row| row.is_present)));
+            self.marked.extend(selected.filter(|link| self.is_present(link)));
         }
         if !self.marked.remove(&link) {
             self.marked.insert(link);
         }
     }
 
+    /// Marks the rows from the selected one to this, and those alone.
+    fn mark_to(&mut self, link: &LinkAddress) {
+        let place = |wanted: &LinkAddress| self.shown.iter().position(|shown| shown == wanted);
+        let Some(to) = place(link) else { return };
+        let from = self.selected.as_ref().and_then(place).unwrap_or(to);
+        let between = &self.shown[from.min(to)..=from.max(to)];
+        self.marked = between.iter().filter(|link| self.is_present(link)).cloned().collect();
+    }
+
+    fn is_present(&self, link: &LinkAddress) -> bool {
+        self.row(link).is_some_and(|row| row.is_present)
+    }
+
     /// The marked gateways that are there, by name; no name twice.
     pub(super) fn marked_gateways(&self, catalog: &Catalog) -> Vec<Marked> {
-        let mut marked: Vec<&LinkAddress> = self.marked.iter().collect();
-        marked.sort_by(|one, other| compare_links(one, other));
-        self.gateways_at(marked.into_iter(), catalog)
+        self.gateways_at(self.marked.iter(), catalog)
     }
 
     /// All gateways that are there, as [`Marked`] has them.
@@ -382,9 +426,16 @@ impl Discover {
             DiscoverAction::Marked(link) => self.mark(link),
             DiscoverAction::Extended(link) => {
                 let both = [self.selected.replace(link.clone()), Some(link)];
-                let is_here = |link: &LinkAddress| self.rows.get(link).is_some_and(|row| row.is_present);
-                self.marked.extend(both.into_iter().flatten().filter(is_here));
+                let present: Vec<LinkAddress> = both.into_iter().flatten().filter(|link| self.is_present(link)).collect();
+                self.marked.extend(present);
             }
+            DiscoverAction::Moved(link) => {
+                if self.marked.is_empty() {
+                    self.marked.extend(self.selected.clone().filter(|link| self.is_present(link)));
+                }
+                self.selected = Some(link);
+            }
+            DiscoverAction::MarkedTo(link) => self.mark_to(&link),
             DiscoverAction::MarkedAll => {
                 let all: Vec<LinkAddress> = self.markable_links().cloned().collect();
                 self.marked.extend(all);
@@ -515,6 +566,8 @@ impl Discover {
             self.note_strength(&sighting.link, heard.rssi_dbm, now);
         }
         let old = self.rows.get(&sighting.link);
+        self.has_new |= old.is_none();
+        self.are_counts_stale |= old.is_none_or(|old| !old.is_present || sighting.link.kind() == LinkKind::Serial);
         // How strongly it is heard changes nothing about where it stands in the list.
         self.is_stale |= old.is_none_or(|old| {
             old.heard.is_none()
@@ -556,6 +609,7 @@ impl Discover {
     }
 
     pub(super) fn gone(&mut self, link: &LinkAddress) {
+        self.are_counts_stale = true;
         if let Some(row) = self.rows.get_mut(link) {
             row.is_present = false;
         }

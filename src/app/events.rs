@@ -200,7 +200,7 @@ impl App {
                         let link = &session.target.link;
                         self.discover.session_ended(link);
                         if let (JobEnd::Failed(problem), None) = (&end, session.state)
-                            && session.target.driver.facts().offers.asking
+                            && session.target.driver.facts().is_answer(problem)
                             // What can't be put on record was not asked.
                             && !problem.code.starts_with("records.")
                         {

@@ -55,6 +55,15 @@ impl JobKind {
         !matches!(self, Self::Telemetry | Self::Bench | Self::Check)
     }
 
+    /// What its button is called that ends it early: what goes on until somebody stops it or can be taken up again is stopped,
+    /// what has an end of its own is cancelled.
+    pub const fn stop_word(&self) -> &'static str {
+        match self {
+            Self::Batch | Self::Wipe | Self::Telemetry | Self::Bench | Self::Check | Self::Terminal => "Stop",
+            _ => "Cancel",
+        }
+    }
+
     /// Whether closing the window in the middle would lose something.
     pub const fn must_not_be_cut(&self) -> bool {
         matches!(

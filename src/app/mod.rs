@@ -34,6 +34,7 @@ mod toasts;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -442,6 +443,7 @@ impl App {
         if self.place == Place::Gateways || self.palette.is_some() {
             self.discover.arrange_if_stale(&self.catalog, self.check.site());
         }
+        self.discover.recount_if_stale();
     }
 
     /// Time went on: stores settings that rested, lets messages go, orders the list anew.
@@ -540,7 +542,7 @@ impl App {
         let Self { discover, catalog, jobs, toasts, .. } = self;
         let mut commands = discover.act(action, &mut Desk { catalog, jobs, toasts, now });
         if is_marking {
-            self.take_marked(now);
+            self.take_marked();
         }
         commands.extend(self.show_selected());
         commands
@@ -570,18 +572,18 @@ impl App {
     }
 
     /// Several gateways marked are a batch; fewer are none.
-    fn take_marked(&mut self, now: Instant) {
+    fn take_marked(&mut self) {
         let marked = self.discover.marked_gateways(&self.catalog);
         if marked.len() < 2 {
             self.detail = Detail::Gateway;
             return;
         }
         self.detail = Detail::Batch;
-        if self.batch.was_begun() && !self.batch.is_running() {
-            self.toasts.note("The batch before is still open: close it to set up others", now);
+        self.removals.take(&marked);
+        // What became of others stays until a person puts it away.
+        if self.batch.was_begun() {
             return;
         }
-        self.removals.take(&marked);
         let set_up: Vec<String> =
             marked.iter().filter(|marked| self.has_network(marked)).map(|marked| marked.name.clone()).collect();
         self.batch.take(marked, &set_up, &self.kept);
@@ -599,8 +601,28 @@ impl App {
             self.toasts.note(format!("Close the session with {name} first: it uses the gateway's link"), now);
             return Vec::new();
         }
+        let takes_selected = action == BatchAction::TookSelected && self.selected_beside().is_some();
         let Self { batch, catalog, jobs, toasts, .. } = self;
-        batch.act(action, &mut Desk { catalog, jobs, toasts, now })
+        let mut commands = batch.act(action, &mut Desk { catalog, jobs, toasts, now });
+        if takes_selected {
+            let acts = if self.removals.is_open() { [RemovalsAction::Closed, RemovalsAction::Opened].as_slice() } else { &[] };
+            commands.extend(acts.iter().cloned().flat_map(|act| self.on_removals(act, now)));
+            self.take_marked();
+        }
+        commands
+    }
+
+    /// How many gateways are selected beside what has ended and is still shown; nothing where they are those shown.
+    pub fn selected_beside(&self) -> Option<usize> {
+        let shown: BTreeSet<LinkAddress> = if self.removals.is_open() {
+            let is_over = self.removals.is_begun() && !self.removals.is_running();
+            is_over.then(|| self.removals.rows.iter().map(|row| row.marked.link.clone()).collect())?
+        } else {
+            let is_over = self.batch.was_begun() && !self.batch.is_running();
+            is_over.then(|| self.batch.rows().iter().filter_map(|row| row.head.place.parse().ok()).collect())?
+        };
+        let marked = self.discover.marked_links();
+        (marked.len() > 1 && *marked != shown).then_some(marked.len())
     }
 
     /// The gateway of the batch that a session of this program is open with.

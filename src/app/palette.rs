@@ -281,7 +281,7 @@ impl App {
             acts.push(act("Stop the batch", "after the gateways at work", "", BatchAction::Stopped));
         }
         let is_on = self.settings.values.scan_bluetooth;
-        let title = if is_on { "Stop listening to Bluetooth" } else { "Listen to Bluetooth" };
+        let title = if is_on { "Stop the Bluetooth scan" } else { "Scan Bluetooth" };
         acts.push(act(title, "", "", DiscoverAction::SwitchedBluetooth(!is_on)));
         if self.telemetry.inspection().is_some_and(Inspection::is_open) {
             acts.push(act("Disconnect from the broker", "what was received stays", "", TelemetryAction::Disconnected));

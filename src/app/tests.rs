@@ -689,6 +689,31 @@ fn several_selected_gateways_are_a_batch_with_one_network() {
 }
 
 #[test]
+fn what_became_of_a_batch_stays_until_a_person_takes_the_gateways_selected_meanwhile() {
+    let mut bench = Bench::new();
+    bench.act(DiscoverAction::MarkedAll);
+    bench.app.batch.draft.ssid = "Office".into();
+    bench.app.batch.draft.passphrase = Secret::new("correct horse".into());
+    let (job, _) = batch_start(bench.act(BatchAction::Started(None)));
+    let rows = bench.app.batch.rows().iter().map(|row| row.head.clone()).collect();
+    let told = |event| Event::BatchProgressed { job, event };
+    bench.apply(told(crate::msg::batch::BatchEvent::Began { batch: crate::model::batch::BatchId(1), rows }));
+    assert_eq!(bench.app.selected_beside(), None, "it runs");
+    bench.apply(Event::JobFinished { job, end: JobEnd::Cancelled });
+    assert_eq!(bench.app.selected_beside(), None, "they are those shown");
+
+    bench.plug_in("/dev/ttyUSB2");
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB1")));
+    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB2")));
+    assert!(bench.app.batch.was_begun(), "what became of the others is still there");
+    assert_eq!(bench.app.selected_beside(), Some(2));
+    bench.act(BatchAction::TookSelected);
+    let places: Vec<&str> = bench.app.batch.rows().iter().map(|row| row.head.place.as_str()).collect();
+    assert_eq!(places, ["serial:/dev/ttyUSB1", "serial:/dev/ttyUSB2"]);
+    assert!(!bench.app.batch.was_begun() && bench.app.selected_beside().is_none());
+}
+
+#[test]
 fn a_batch_says_which_of_its_gateways_have_a_network_already() {
     let mut bench = Bench::new();
     let job = bench.connect();
@@ -898,6 +923,29 @@ fn going_on_with_shift_selects_several_gateways_by_keyboard() {
     assert_eq!((bench.app.discover.marked(), bench.app.detail()), (2, gateways::Detail::Batch));
     bench.act(Action::WentBack);
     assert_eq!((bench.app.discover.marked(), bench.app.detail()), (0, gateways::Detail::Gateway));
+}
+
+#[test]
+fn gateways_apart_from_each_other_are_selected_by_keyboard_and_those_between_by_a_click() {
+    let mut bench = Bench::new();
+    for path in ["/dev/ttyUSB2", "/dev/ttyUSB3"] {
+        bench.plug_in(path);
+    }
+    let marked = |bench: &Bench| -> Vec<String> {
+        bench.app.discover.marked_links().iter().map(|link| link.place().to_owned()).collect()
+    };
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
+    bench.act(DiscoverAction::Moved(link("/dev/ttyUSB1")));
+    bench.act(DiscoverAction::Moved(link("/dev/ttyUSB2")));
+    assert_eq!(bench.app.detail(), gateways::Detail::Gateway, "going past a row does not select it");
+    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB2")));
+    assert_eq!((marked(&bench), bench.app.detail()), (vec!["/dev/ttyUSB0".into(), "/dev/ttyUSB2".into()], Detail::Batch));
+
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB3")));
+    bench.act(DiscoverAction::MarkedTo(link("/dev/ttyUSB1")));
+    assert_eq!(marked(&bench), ["/dev/ttyUSB1", "/dev/ttyUSB2", "/dev/ttyUSB3"]);
+    bench.act(DiscoverAction::MarkedTo(link("/dev/ttyUSB2")));
+    assert_eq!(marked(&bench), ["/dev/ttyUSB2", "/dev/ttyUSB3"], "from where it began");
 }
 
 #[test]

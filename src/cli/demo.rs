@@ -23,7 +23,6 @@ use crate::model::ids::{DriverId, LinkAddress, LinkKind};
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::message::{Qos, Subscription};
 use crate::model::mqtt::topic::TopicFilter;
-use crate::model::order::compare_links;
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
@@ -295,7 +294,7 @@ fn display(sighting: &Sighting) -> String {
 
 fn print_all_found(found: &BTreeMap<LinkAddress, Sighting>, out: &mut Output) {
     let mut rows: Vec<&Sighting> = found.values().collect();
-    rows.sort_by(|one, other| compare_links(&one.link, &other.link));
+    rows.sort_by(|one, other| one.link.cmp(&other.link));
     for row in rows {
         print_found(row, out);
     }

@@ -13,7 +13,6 @@ use super::site;
 use crate::backend::Handle;
 use crate::model::gateway::{Advertisement, Probe, Sighting};
 use crate::model::ids::{LinkAddress, LinkKind};
-use crate::model::order::compare_links;
 use crate::model::record::JobRecord;
 use crate::model::same::{Seen, Ties};
 use crate::model::standing::{Done, Stand, Standing, remembered, stand};
@@ -182,7 +181,7 @@ impl Search {
 
     fn print(&self, out: &mut Output) {
         let mut rows: Vec<&Sighting> = self.seen.values().collect();
-        rows.sort_by(|one, other| compare_links(&one.link, &other.link));
+        rows.sort_by(|one, other| one.link.cmp(&other.link));
         let ties = Ties::among(rows.iter().map(|row| Seen { link: &row.link, facts: &row.facts, marks: None }));
         for sighting in rows {
             print_sighting(sighting, &self.stand(sighting), self.pushed.get(&sighting.link), &ties, out);

@@ -73,7 +73,7 @@ impl fmt::Display for LinkKind {
 }
 
 /// Where a gateway is reached: `serial:/dev/ttyUSB0`, `ble:C4:4F:33:00:12:AF`, `http:192.168.4.1`, `udp:192.0.2.7:1337`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LinkAddress {
     /// A serial port by its path (Unix) or name (Windows).
     Serial(String),

@@ -4,15 +4,29 @@ use std::cmp::Ordering;
 
 use super::ids::{LinkAddress, LinkKind};
 
-/// Which of two links comes first: serial ports, then what is on the air, then what has an address on the network; within
-/// each kind numbers by value, so that `COM9` comes before `COM10`.
-pub fn compare_links(one: &LinkAddress, other: &LinkAddress) -> Ordering {
-    let within_kind = || match one.kind() {
-        // The digits of a Bluetooth address are no numbers.
-        LinkKind::Ble => one.place().to_ascii_lowercase().cmp(&other.place().to_ascii_lowercase()),
-        LinkKind::Serial | LinkKind::Http | LinkKind::Udp => compare_texts(one.place(), other.place()),
-    };
-    place_of_kind(one.kind()).cmp(&place_of_kind(other.kind())).then_with(within_kind)
+/// Serial ports come first, then what is on the air, then what has an address on the network; within each kind numbers go by
+/// value, so that `COM9` comes before `COM10`.
+impl Ord for LinkAddress {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (one, next) = (self.place(), other.place());
+        let within_kind = || match self.kind() {
+            // The digits of a Bluetooth address are no numbers.
+            LinkKind::Ble => compare_letters(one, next).then_with(|| one.cmp(next)),
+            LinkKind::Serial | LinkKind::Http | LinkKind::Udp => compare_texts(one, next),
+        };
+        place_of_kind(self.kind()).cmp(&place_of_kind(other.kind())).then_with(within_kind)
+    }
+}
+
+impl PartialOrd for LinkAddress {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Which of two texts comes first, capitals aside.
+fn compare_letters(one: &str, other: &str) -> Ordering {
+    one.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(other.bytes().map(|byte| byte.to_ascii_lowercase()))
 }
 
 /// Where links of a kind stand among those of other kinds.
@@ -87,14 +101,14 @@ mod tests {
         let link = |text: &str| text.parse::<LinkAddress>().expect("a link");
         let wanted = ["serial:COM9", "serial:COM10", "serial:/dev/pts/2", "serial:/dev/pts/10"];
         let mut ports = ["serial:/dev/pts/10", "serial:COM10", "serial:COM9", "serial:/dev/pts/2"].map(link);
-        ports.sort_by(compare_links);
+        ports.sort();
         let mut wanted = wanted.map(link);
         wanted.sort_by_key(|port| port.place().starts_with("COM"));
         assert_eq!(ports, wanted);
         let wanted = ["serial:COM1", "ble:01:00:00:00:00:9F", "ble:0A:00:00:00:00:10", "http:10.0.0.2"].map(link);
         let mut links = wanted.clone();
         links.reverse();
-        links.sort_by(compare_links);
+        links.sort();
         assert_eq!(links, wanted);
     }
 

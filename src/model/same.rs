@@ -4,7 +4,10 @@
 //! that one chip numbers in a row. An equal name proves nothing, and neither does a number that turns up twice over the same
 //! kind of link: gateways that were copied from one image share it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::FxHashMap;
 
 use super::gateway::PortFacts;
 use super::ids::{LinkAddress, LinkKind};
@@ -103,7 +106,7 @@ pub struct Ties {
 }
 
 /// What two links may have in common.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
     SerialNumber(String),
     SystemId(String),
@@ -121,17 +124,16 @@ enum Origin {
     Air,
 }
 
+/// A link, by its place among those seen, and how it came by a key.
+type Holder = (usize, Origin);
+
 impl Ties {
     /// Finds them among everything seen.
     pub fn among<'a>(seen: impl IntoIterator<Item = Seen<'a>>) -> Self {
         let seen: Vec<Seen<'a>> = seen.into_iter().collect();
-        let mut holders: HashMap<Key, Vec<(usize, Origin)>> = HashMap::new();
-        for (at, one) in seen.iter().enumerate() {
-            for_each_key(one, |key, origin| holders.entry(key).or_default().push((at, origin)));
-        }
         let mut pairs: Vec<(usize, usize, Proof)> = Vec::new();
-        for (key, holders) in holders.iter().filter(|(_, holders)| holders.len() > 1) {
-            let (Some(proof), [first, others @ ..]) = (proof(key, holders, &seen), holders.as_slice()) else {
+        for (key, holders) in held_by_several(&seen) {
+            let (Some(proof), [first, others @ ..]) = (proof(&key, &holders, &seen), holders.as_slice()) else {
                 continue;
             };
             pairs.extend(others.iter().map(|other| (first.0, other.0, proof)));
@@ -175,6 +177,23 @@ impl Ties {
     }
 }
 
+/// The keys that more than one link has, with those links. Nearly all keys are of one link alone, which costs no list.
+fn held_by_several(seen: &[Seen<'_>]) -> FxHashMap<Key, Vec<Holder>> {
+    let mut first: FxHashMap<Key, Holder> = FxHashMap::default();
+    first.reserve(seen.len() * 2);
+    let mut several: FxHashMap<Key, Vec<Holder>> = FxHashMap::default();
+    for (at, one) in seen.iter().enumerate() {
+        for_each_key(one, |key, origin| match first.entry(key) {
+            Entry::Vacant(vacant) => drop(vacant.insert((at, origin))),
+            Entry::Occupied(held) => {
+                let (key, before) = (held.key().clone(), *held.get());
+                several.entry(key).or_insert_with(|| vec![before]).push((at, origin));
+            }
+        });
+    }
+    several
+}
+
 fn for_each_key(seen: &Seen<'_>, mut take: impl FnMut(Key, Origin)) {
     if let Some(marks) = seen.marks {
         let serial = marks.serial.as_deref().and_then(plain).map(Key::SerialNumber);
@@ -194,7 +213,7 @@ fn for_each_key(seen: &Seen<'_>, mut take: impl FnMut(Key, Origin)) {
 }
 
 /// What a key that several links have proves; nothing where it cannot be one gateway's alone.
-fn proof(key: &Key, holders: &[(usize, Origin)], seen: &[Seen<'_>]) -> Option<Proof> {
+fn proof(key: &Key, holders: &[Holder], seen: &[Seen<'_>]) -> Option<Proof> {
     let count = |origin| holders.iter().filter(|(_, has)| *has == origin).count();
     let mut kinds = BTreeSet::new();
     let is_each_of_its_own_kind = holders.iter().all(|(at, _)| kinds.insert(seen[*at].link.kind().as_str()));

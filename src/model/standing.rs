@@ -4,7 +4,7 @@
 //! speaks another driver than the one a question can be put in was not queried, whatever the silence.
 
 use super::gateway::{Advertisement, Probe, ProvisioningState, Sighting};
-use super::ids::LinkKind;
+use super::ids::{DriverId, LinkKind};
 use super::outcome::Verdict;
 use super::problem::Problem;
 use super::record::JobRecord;
@@ -263,8 +263,10 @@ fn not_queried(row: &Sighting) -> (Standing, String) {
 fn failed(row: &Sighting, problem: &Problem) -> (Standing, String) {
     let is_link = ["serial.", "ble.", "http.", "udp."].iter().any(|link| problem.code.starts_with(link));
     let own = row.profile.as_ref().map(|guess| guess.driver).filter(|driver| !driver.facts().offers.asking);
+    let is_refusal = DriverId::ALL.iter().any(|driver| driver.facts().is_refusal(problem));
     match own {
         _ if is_link => (Standing::CannotOpen, problem.what.clone()),
+        _ if is_refusal => (Standing::Refused, problem.what.clone()),
         Some(driver) => {
             let (standing, _) = not_queried(row);
             (standing, format!("No answer in improv, which says nothing of a gateway that speaks {driver}"))
@@ -298,7 +300,7 @@ pub fn is_named_in(topic: &str, name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::model::gateway::{Identity, PortFacts, ProfileMatch};
-    use crate::model::ids::{DriverId, LinkAddress, ProfileId};
+    use crate::model::ids::{LinkAddress, ProfileId};
 
     fn row(driver: Option<DriverId>, probe: Probe) -> Sighting {
         let profile =
@@ -313,6 +315,16 @@ mod tests {
 
     fn word(row: &Sighting, done: Option<Done>) -> &'static str {
         stand(row, done).standing.title()
+    }
+
+    #[test]
+    fn a_login_that_was_refused_is_not_one_that_is_still_to_be_typed() {
+        let refused = |code| Probe::Failed(Problem::new(code, "The console refused the login", "wrong", "correct it"));
+        let console = row(Some(DriverId::LinuxConsole), refused("console.refused"));
+        assert_eq!(word(&console, None), "Refused");
+        assert_eq!(stand(&console, None).because, "The console refused the login");
+        assert_eq!(word(&row(None, refused("esp.proof_refused")), None), "Refused");
+        assert_eq!(word(&row(Some(DriverId::LinuxConsole), refused("console.needs_password")), None), "Needs login");
     }
 
     #[test]

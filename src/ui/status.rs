@@ -11,7 +11,6 @@ use crate::app::discover::DiscoverAction;
 use crate::app::jobs::{JobKind, RunningJob};
 use crate::app::palette::PaletteAction;
 use crate::app::{Action, App, Place};
-use crate::model::ids::LinkKind;
 use crate::msg::DemoSite;
 
 /// The least room for the name of a job.
@@ -113,7 +112,8 @@ fn running(ui: &mut Ui, app: &App, job: &RunningJob, pass: &mut Pass<'_>) {
             said.on_hover_text(&label);
         }
     });
-    if Button::new("Cancel").quiet().named(&format!("Cancel {label}")).pressed(ui) {
+    let stop = job.kind.stop_word();
+    if Button::new(stop).quiet().named(&format!("{stop} {label}")).pressed(ui) {
         pass.did(Action::CancelledJob(job.id));
     }
 }
@@ -121,15 +121,15 @@ fn running(ui: &mut Ui, app: &App, job: &RunningJob, pass: &mut Pass<'_>) {
 /// Whether Bluetooth is listened to, as a switch.
 fn radio(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let is_on = app.settings.values.scan_bluetooth;
-    let heard = app.discover.rows().filter(|row| row.is_present && row.link.kind() == LinkKind::Ble).count();
+    let heard = app.discover.on_air();
     let text = match (is_on, app.is_listening()) {
-        (true, true) => format!("Bluetooth on · {heard} in range"),
-        (true, false) => "Bluetooth on".to_owned(),
-        (false, _) => "Bluetooth off".to_owned(),
+        (true, true) => format!("Bluetooth scan on · {heard} in range"),
+        (true, false) => "Bluetooth scan on".to_owned(),
+        (false, _) => "Bluetooth scan off".to_owned(),
     };
-    let name = if is_on { "Stop Bluetooth" } else { "Scan Bluetooth" };
+    let name = if is_on { "Stop the Bluetooth scan" } else { "Scan Bluetooth" };
     let switch = Button::new(&text).icon(icon::BLUETOOTH).quiet().named(name).show(ui);
-    if switch.on_hover_text("Listens while the gateways are shown. Nothing is sent to any device").clicked() {
+    if switch.on_hover_text("Runs while the gateways are shown. Nothing is sent to any device").clicked() {
         pass.did(DiscoverAction::SwitchedBluetooth(!is_on));
     }
 }

@@ -42,8 +42,8 @@ NAMES = {
     "other_gateway": re.compile(r"^Noisy pump, "),
     "locked_gateway": re.compile(r"^PROV_"),
     "palette": "Palette",
-    "listen": re.compile(r"^Listen to Bluetooth"),
-    "listening": "Stop Bluetooth",
+    "listen": re.compile(r"^Scan Bluetooth"),
+    "listening": "Stop the Bluetooth scan",
     "filter": "Filter",
     "user_name": "User name",
     "proof": "Proof or password",
@@ -316,7 +316,7 @@ class WindowTest:
         keys = self.window.keys
         keys("ctrl+k")
         self.window.wait_focus(NAMES["palette"], "field")
-        self.window.type_keys("listen to bluetooth")
+        self.window.type_keys("scan bluetooth")
         self.window.find(NAMES["listen"])
         keys("Return")
         self.window.find(NAMES["listening"])

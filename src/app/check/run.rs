@@ -10,7 +10,7 @@ use super::lines::{Counts, Line, Sheet};
 use super::words;
 use crate::check::beside::Beside;
 use crate::check::explain::{self, Text, texts};
-use crate::check::plan::{Outlook, Plan};
+use crate::check::plan::{Outlook, Plan, PlannedRow};
 use crate::check::seen::{Observation, Seen};
 use crate::check::verdict::{Finding, Judged, RowState, RowVerdict};
 use crate::model::endpoint::{Level, RowId};
@@ -21,6 +21,9 @@ use crate::msg::check::CheckEvent;
 
 /// Rounds of which a row remembers how it stood.
 pub const REMEMBERED: usize = 30;
+
+/// So many open rows are few: which of them the round waits for is named.
+const FEW: usize = 3;
 
 /// Where a run comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +61,8 @@ pub struct Mark {
 pub struct RowLive {
     /// Its columns.
     pub figures: Figures,
-    /// Whether it is looked at just now.
-    pub is_looking: bool,
+    /// Since when it is looked at; nothing where it isn't.
+    pub looking_since: Option<Instant>,
     /// How it stood in the rounds before, oldest first.
     pub history: VecDeque<Mark>,
     /// When it changed last, in microseconds since 1970 UTC.
@@ -195,10 +198,18 @@ impl Run {
         self.judged.rows.get(place).filter(|verdict| verdict.row == *id).or_else(|| self.judged.row(id))
     }
 
+    /// The row that the round waits for when few are left, and since when: that which was begun first.
+    pub fn waits_for(&self) -> Option<(&PlannedRow, Instant)> {
+        let looking = self.rows.iter().zip(&self.plan.as_ref()?.rows);
+        let mut looking = looking.filter_map(|(row, planned)| Some((planned, row.looking_since?)));
+        let is_near_end = self.counts.open <= FEW;
+        looking.by_ref().min_by_key(|(_, since)| *since).filter(|_| is_near_end)
+    }
+
     /// How a row is shown. One that never ran shows no verdict of the network.
     pub fn standing(&self, place: usize) -> Standing {
         let outlook = self.plan.as_ref().and_then(|plan| plan.rows.get(place)).map_or(Outlook::Run, |row| row.outlook);
-        if self.rows.get(place).is_some_and(|row| row.is_looking) {
+        if self.rows.get(place).is_some_and(|row| row.looking_since.is_some()) {
             return Standing::Looking;
         }
         match self.verdict(place).map(|verdict| verdict.state) {
@@ -311,7 +322,7 @@ impl Run {
             CheckEvent::RoundBegan { round, at_unix_micros, rows } => self.round_began(round, at_unix_micros, rows),
             CheckEvent::Looking(rows) => {
                 for place in rows.iter().filter_map(|id| self.place(id)).collect::<Vec<_>>() {
-                    self.rows[place].is_looking = true;
+                    self.rows[place].looking_since.get_or_insert(now);
                 }
             }
             CheckEvent::Observed(observation) => self.observed(*observation),
@@ -328,7 +339,7 @@ impl Run {
 
     /// Takes in its end.
     pub(super) fn finished(&mut self, end: JobEnd) {
-        self.rows.iter_mut().for_each(|row| row.is_looking = false);
+        self.rows.iter_mut().for_each(|row| row.looking_since = None);
         self.phase = Phase::Ended(end);
         self.is_stale = true;
     }
@@ -370,7 +381,9 @@ impl Run {
         self.judged = judged;
         for place in 0..self.rows.len() {
             let is_open = self.verdict(place).is_none_or(|verdict| verdict.state == RowState::Pending);
-            self.rows[place].is_looking &= is_open && !is_over;
+            if !is_open || is_over {
+                self.rows[place].looking_since = None;
+            }
         }
         self.is_stale = true;
     }

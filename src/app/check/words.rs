@@ -182,6 +182,15 @@ pub fn round(round: u32, open: usize) -> String {
     format!("Round {round}: {} left", counted(open, "row", "rows"))
 }
 
+/// The row that a round waits for, for how long by now, and how long it takes where that is known.
+pub fn waits_for(row: &PlannedRow, clock: &str) -> String {
+    let name = name(row);
+    match row.subject.endpoint().and_then(|endpoint| endpoint.idle_secs) {
+        Some(seconds) => format!("{name} is held idle for {seconds} s \u{b7} {clock}"),
+        None => format!("{name} \u{b7} {clock}"),
+    }
+}
+
 /// Required rows that failed.
 pub fn required_failed(count: usize) -> String {
     format!("{} failed", counted(count, "required row", "required rows"))

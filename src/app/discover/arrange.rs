@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{Discover, ListLine, Shown, SortKey, display_name, profile_name};
 use crate::model::gateway::Sighting;
 use crate::model::ids::{LinkAddress, LinkKind};
-use crate::model::order::{compare_links, compare_texts};
+use crate::model::order::compare_texts;
 use crate::model::same::{Seen, Ties};
 use crate::model::standing::Tone;
 use crate::profile::Catalog;
@@ -18,10 +18,11 @@ impl Discover {
         if !self.is_stale {
             return;
         }
+        self.are_counts_stale = true;
         if self.is_held && !self.shown.is_empty() {
             return self.add_new_rows();
         }
-        self.is_stale = false;
+        (self.is_stale, self.has_new) = (false, false);
         self.arrange(catalog, site);
     }
 
@@ -36,11 +37,12 @@ impl Discover {
 
     /// No row moves away under the pointer: what is new stands at the end for now.
     fn add_new_rows(&mut self) {
-        let is_new =
-            |row: &&Sighting| is_of_kind(row, self.kinds) && !self.shown.contains(&row.link) && self.is_face(&row.link);
-        if !self.filter.trim().is_empty() {
+        if !std::mem::take(&mut self.has_new) || !self.filter.trim().is_empty() {
             return;
         }
+        let shown: BTreeSet<&LinkAddress> = self.shown.iter().collect();
+        let is_new =
+            |row: &&Sighting| is_of_kind(row, self.kinds) && !shown.contains(&row.link) && self.is_face(&row.link);
         let new: Vec<LinkAddress> = self.rows.values().filter(is_new).map(|row| row.link.clone()).collect();
         self.lines.extend(new.iter().cloned().map(ListLine::Row));
         self.shown.extend(new);
@@ -123,7 +125,7 @@ enum Rank<'a> {
 impl Rank<'_> {
     fn compare(&self, other: &Self) -> Ordering {
         match (self, other) {
-            (Self::Link(one), Self::Link(other)) => compare_links(one, other),
+            (Self::Link(one), Self::Link(other)) => one.cmp(other),
             (Self::Text(one), Self::Text(other)) => compare_texts(one, other),
             _ => self.place().cmp(&other.place()),
         }

@@ -1,6 +1,6 @@
 //! Asking ports and devices what they are: one after the other, a few at a time, and nobody that a person didn't mean.
 
-use super::{Discover, display_name};
+use super::{Counts, Discover, display_name};
 use crate::app::Desk;
 use crate::app::jobs::{JobKind, Jobs};
 use crate::model::act;
@@ -18,9 +18,18 @@ impl Discover {
     }
 
     /// How many shown rows could be asked: present and not asked, or asked in vain.
-    pub fn askable(&self) -> usize {
-        self.shown.iter().filter_map(|link| self.row(link)).filter(|row| is_askable(row)).count()
+    pub const fn askable(&self) -> usize {
+        self.counts.askable
     }
+
+    /// Counts the rows anew where one of them changed.
+    pub(in crate::app) fn recount_if_stale(&mut self) {
+        if std::mem::take(&mut self.are_counts_stale) {
+            let is_on_air = |row: &&Sighting| row.is_present && row.link.kind() == LinkKind::Ble;
+            self.counts = Counts { askable: self.askable_links().len(), on_air: self.rows().filter(is_on_air).count() };
+        }
+    }
+
     pub(in crate::app) fn probed(&mut self, link: &LinkAddress, probe: Probe) {
         if let Probe::Answered(identity) = &probe {
             self.forget_if_taken_back(link, identity.state);
@@ -38,6 +47,7 @@ impl Discover {
         end: JobEnd,
         desk: &mut Desk<'_>,
     ) -> Vec<Command> {
+        self.are_counts_stale = true;
         if let Some(row) = self.rows.get_mut(link).filter(|row| row.probe == Probe::Asking) {
             row.probe = match end {
                 JobEnd::Failed(problem) => Probe::Failed(problem),
@@ -100,6 +110,7 @@ impl Discover {
         {
             if let Some(row) = self.rows.get_mut(&link) {
                 row.probe = Probe::Asking;
+                self.are_counts_stale = true;
                 let label = act::named("probe", link.place());
                 let job = desk.jobs.start(JobKind::Probe(link.clone()), label, desk.now);
                 commands.push(Command::Probe { job, link });

@@ -24,6 +24,7 @@ pub(super) const FACTS: DriverFacts = DriverFacts {
         hint: "Security 1 wants the proof of possession from the label, Security 2 a user name and its password",
         may_be_unprotected: true,
         may_be_in_a_code: true,
+        refusal: "esp.proof_refused",
     }),
     takes: &[Place::Endpoint],
     offers: DriverOffers { wifi: true, management: false, asking: false },

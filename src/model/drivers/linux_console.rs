@@ -24,6 +24,7 @@ pub(super) const FACTS: DriverFacts = DriverFacts {
         hint: "The login of the console. Leave both empty where the console asks for none",
         may_be_unprotected: false,
         may_be_in_a_code: false,
+        refusal: "console.refused",
     }),
     takes: &[Place::File],
     offers: DriverOffers { wifi: true, management: true, asking: false },

@@ -14,6 +14,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::ids::LinkKind;
+use super::problem::Problem;
 
 /// Declares the drivers: a line each, with the file of this folder that describes it.
 macro_rules! registry {
@@ -136,6 +137,19 @@ impl Place {
     }
 }
 
+impl DriverFacts {
+    /// Whether a gateway refused the login or proof that was given.
+    pub fn is_refusal(&self, problem: &Problem) -> bool {
+        self.wanted.is_some_and(|wanted| wanted.refusal == problem.code)
+    }
+
+    /// Whether a session that ended with this problem shows how the gateway stands: one that can be queried gave no answer,
+    /// or one refused its login.
+    pub fn is_answer(&self, problem: &Problem) -> bool {
+        self.offers.asking || self.is_refusal(problem)
+    }
+}
+
 /// What a driver may want before it opens a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -149,6 +163,8 @@ pub struct Wanted {
     pub may_be_unprotected: bool,
     /// Whether a QR code may hold it.
     pub may_be_in_a_code: bool,
+    /// The code of the problem where the gateway refused it.
+    pub refusal: &'static str,
 }
 
 /// A key of a driver's settings in a profile.

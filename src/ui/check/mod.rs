@@ -52,41 +52,41 @@ fn tool_row(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
         });
     };
     if is_narrow {
-        row(ui, &mut |ui| title(ui, check));
+        row(ui, &mut |ui| title(ui, check, pass));
     }
     row(ui, &mut |ui| {
         let end = RowEnd::new(ui, "acts");
         if !is_narrow {
-            end.before(ui, |ui| title(ui, check));
+            end.before(ui, |ui| title(ui, check, pass));
         }
         end.show(ui, |ui| acts(ui, check, pass));
     });
 }
 
-fn title(ui: &mut Ui, check: &NetworkCheck) {
+fn title(ui: &mut Ui, check: &NetworkCheck, pass: &Pass<'_>) {
     ui.label(RichText::new(words::PLACE).font(place()).color(palette(ui).strong));
-    let (colour, word) = state(ui, check);
+    let (colour, word) = state(ui, check, pass);
     if !word.is_empty() {
         truncated(ui, RichText::new(word).color(colour));
     }
 }
 
 /// How the check stands, in words.
-fn state(ui: &Ui, check: &NetworkCheck) -> (Color32, String) {
+fn state(ui: &Ui, check: &NetworkCheck, pass: &Pass<'_>) -> (Color32, String) {
     let palette = palette(ui);
     let Some(run) = check.run() else { return (palette.muted, String::new()) };
     let failed = run.required_failed;
     match &run.phase {
         Phase::Starting => (palette.link, w::STARTING.to_owned()),
-        Phase::Looking => (palette.link, words::round(run.round, open_rows(run))),
+        Phase::Looking => {
+            let round = words::round(run.round, run.counts.open);
+            let waits = run.waits_for().map(|(row, since)| words::waits_for(row, &pass.clock_since(since)));
+            (palette.link, waits.map_or_else(|| round.clone(), |waits| format!("{round}, {waits}")))
+        }
         Phase::Waiting | Phase::Ended(_) if !run.has_round() => (palette.muted, words::PLANNED.to_owned()),
         Phase::Waiting | Phase::Ended(_) if failed > 0 => (palette.danger, words::required_failed(failed)),
         Phase::Waiting | Phase::Ended(_) => (palette.muted, words::counts(&run.counts)),
     }
-}
-
-fn open_rows(run: &Run) -> usize {
-    run.counts.open
 }
 
 /// What can be done now; the act that goes on is at the edge.

@@ -7,7 +7,6 @@ use crate::app::App;
 use crate::app::check::words::{self, ui as w};
 use crate::app::check::{CheckAction, NetworkCheck};
 use crate::model::ids::{DriverId, LinkAddress};
-use crate::model::order::compare_links;
 use crate::model::text::visible;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
@@ -103,7 +102,7 @@ fn profile(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 fn via(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let has_shell = |link: &&LinkAddress| DriverId::managing_over(link.kind()).next().is_some();
     let mut links: Vec<LinkAddress> = app.discover.rows().map(|row| &row.link).filter(has_shell).cloned().collect();
-    links.sort_by(compare_links);
+    links.sort();
     let chosen = app.check.form.via.clone();
     if links.is_empty() && chosen.is_none() {
         return;

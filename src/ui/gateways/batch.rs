@@ -67,6 +67,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         scrolled(ui, "batch", |ui| {
             ui.spacing_mut().item_spacing.y = GRID;
             let bottom = ui.cursor().top() + height - 12.0;
+            selected_beside(ui, app, pass);
             source(ui, app, pass);
             told(ui, &app.batch);
             held_to_site(ui, &app.batch, app.check.site());
@@ -123,6 +124,20 @@ fn page_header(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
         }
         muted(ui, &format!("Up to {MAX_PARALLEL} at once; over Bluetooth one after the other"));
     }
+}
+
+/// What ended is still shown, and others are selected meanwhile: a click takes those instead.
+pub(super) fn selected_beside(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let Some(count) = app.selected_beside() else { return };
+    ui.horizontal_wrapped(|ui| {
+        let text = format!("Take the {count} selected");
+        let take = Button::new(&text).icon(icon::NEXT).named("Take the selected gateways instead");
+        if take.pressed(ui) {
+            pass.did(BatchAction::TookSelected);
+        }
+        muted(ui, "What is below has ended and is on record");
+    });
+    ui.add_space(GRID / 2.0);
 }
 
 /// The secrets that a run took along, below the buttons that need them again.

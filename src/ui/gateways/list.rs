@@ -90,7 +90,7 @@ fn kinds(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         }
         ui.separator();
         let mut is_scanning = app.settings.values.scan_bluetooth;
-        if ui.checkbox(&mut is_scanning, "Listen to Bluetooth").clicked() {
+        if ui.checkbox(&mut is_scanning, "Scan Bluetooth").clicked() {
             pass.did(DiscoverAction::SwitchedBluetooth(is_scanning));
         }
         let present = app.discover.markable();
@@ -136,8 +136,7 @@ fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let columns = fitting(ui.available_width() - 12.0, wish, &app.settings.values.layout.gateways);
     heads(ui, app, &columns, pass);
     let lines = app.discover.lines();
-    let is_chosen = |line: &ListLine| matches!(line, ListLine::Row(link) if app.discover.is_selected(link));
-    let chosen = lines.iter().position(is_chosen);
+    let chosen = app.discover.chosen_line();
     let place = showing(ui, chosen).map(Place::Showing);
     let list = Rows { name: "Gateways", role: Role::ListBox, total: lines.len(), height: ROW_HEIGHT, place };
     let shown = list.show(ui, |ui, at, rect| match &lines[at] {
@@ -157,9 +156,13 @@ fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     if let Some(next) = stepped.or_else(|| jump(ui, app, lines, chosen, &shown))
         && let ListLine::Row(link) = &lines[next]
     {
-        let is_extending = ui.input(|input| input.modifiers.shift);
+        let modifiers = ui.input(|input| input.modifiers);
         let link = link.clone();
-        pass.did(if is_extending { DiscoverAction::Extended(link) } else { DiscoverAction::Selected(link) });
+        pass.did(match modifiers {
+            _ if modifiers.shift => DiscoverAction::Extended(link),
+            _ if modifiers.command => DiscoverAction::Moved(link),
+            _ => DiscoverAction::Selected(link),
+        });
     }
     if ui.data_mut(|data| data.remove_temp::<bool>(egui::Id::unique(FROM_FILTER))).is_some() {
         shown.response.request_focus();
@@ -343,15 +346,23 @@ fn columns_menu(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 
 fn row(ui: &mut Ui, app: &App, sighting: &Sighting, rect: Rect, columns: &[(Column, f32, f32)], pass: &mut Pass<'_>) {
     let link = &sighting.link;
-    let is_chosen =
-        if app.detail() == Detail::Batch { app.discover.is_marked(link) } else { app.discover.is_selected(link) };
+    let is_selected = app.discover.is_selected(link);
+    let is_chosen = if app.discover.marked() > 0 { app.discover.is_marked(link) } else { is_selected };
     let stand = app.discover.stand(sighting);
     let name = || format!("{}, {}, {}", display_name(sighting), link.place(), stand.standing.title());
     let response = choosable(ui, rect, link, Role::ListBoxOption, is_chosen, name);
     if response.clicked() {
-        let is_marking = ui.input(|input| input.modifiers.command || input.modifiers.shift) && sighting.is_present;
+        let modifiers = ui.input(|input| input.modifiers);
         let link = link.clone();
-        pass.did(if is_marking { DiscoverAction::Marked(link) } else { DiscoverAction::Selected(link) });
+        pass.did(match modifiers {
+            _ if modifiers.shift => DiscoverAction::MarkedTo(link),
+            _ if modifiers.command && sighting.is_present => DiscoverAction::Marked(link),
+            _ => DiscoverAction::Selected(link),
+        });
+    }
+    if is_selected && !is_chosen {
+        // Where the keyboard is among rows that are marked.
+        ui.painter().rect_stroke(rect, 0.0, Stroke::new(1.0, palette(ui).link), egui::StrokeKind::Inside);
     }
     if response.double_clicked()
         && let Some(act) = super::set_up::primary(app)
@@ -582,8 +593,8 @@ fn nothing_listed(ui: &mut Ui, app: &App) {
 
 fn nothing_heard(ui: &mut Ui, app: &App) {
     if !app.is_listening() {
-        empty_state(ui, icon::DISCOVER, "Bluetooth is not listened to", |ui| {
-            muted(ui, "Press Scan Bluetooth to see the gateways around. Nothing is sent to any of them");
+        empty_state(ui, icon::DISCOVER, "The Bluetooth scan is off", |ui| {
+            muted(ui, "Switch it on in the menu beside the filter. Nothing is sent to any device");
         });
         return;
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use egui::{Color32, ComboBox, Label, RichText, Role, TextEdit, TextStyle, Ui, WidgetInfo};
 
-use super::batch::{findings, masked};
+use super::batch::{findings, masked, selected_beside};
 use super::short_place;
 use crate::app::App;
 use crate::app::batch::Marked;
@@ -31,6 +31,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     egui::Frame::new().inner_margin(margin).show(ui, |ui| {
         scrolled(ui, "removals", |ui| {
             ui.spacing_mut().item_spacing.y = GRID;
+            selected_beside(ui, app, pass);
             let choices = Choices::of(app);
             let whole = app.whole_path(&app.removals.certificates);
             let removals = &mut app.removals;
