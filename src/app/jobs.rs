@@ -59,7 +59,8 @@ impl JobKind {
     /// what has an end of its own is cancelled.
     pub const fn stop_word(&self) -> &'static str {
         match self {
-            Self::Batch | Self::Wipe | Self::Telemetry | Self::Bench | Self::Check | Self::Terminal => "Stop",
+            Self::Batch | Self::Wipe | Self::Telemetry | Self::Bench | Self::Check => "Stop",
+            Self::Terminal => "Close",
             _ => "Cancel",
         }
     }

@@ -433,7 +433,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 const JOBS: &str = "
     SELECT jobs.id, started_at, instance, action, link, profile,
            COALESCE((SELECT NULLIF(json_extract(told.detail, '$.name'), '') FROM entries AS told
-                     WHERE told.job = jobs.id AND told.step = 'describe' AND told.outcome = 'done'
+                     WHERE told.job = jobs.id AND told.step IN ('describe', 'identity') AND told.outcome = 'done'
                            AND json_valid(told.detail) LIMIT 1), gateway) AS gateway,
            (SELECT name FROM batch_rows WHERE batch_rows.job = jobs.id) AS row_name, driver, operator, is_simulated,
            EXISTS (SELECT 1 FROM entries AS act WHERE act.job = jobs.id AND act.step <> 'job' GROUP BY act.step

@@ -2,7 +2,7 @@
 
 /// Reads six octets in hex, apart by colons or hyphens or not at all: `34:85:18:0a:00:01`.
 pub fn read(text: &str) -> Option<[u8; 6]> {
-    let mut digits = text.trim().chars().filter(|c| !matches!(c, ':' | '-')).map(|c| c.to_digit(16));
+    let mut digits = text.trim_ascii().chars().filter(|c| !matches!(c, ':' | '-')).map(|c| c.to_digit(16));
     let mut mac = [0; 6];
     for octet in &mut mac {
         let (high, low) = (digits.next()??, digits.next()??);

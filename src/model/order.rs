@@ -10,8 +10,8 @@ impl Ord for LinkAddress {
     fn cmp(&self, other: &Self) -> Ordering {
         let (one, next) = (self.place(), other.place());
         let within_kind = || match self.kind() {
-            // The digits of a Bluetooth address are no numbers.
-            LinkKind::Ble => compare_letters(one, next).then_with(|| one.cmp(next)),
+            // The digits of a Bluetooth address are no numbers, and it is always written in capitals.
+            LinkKind::Ble => one.cmp(next),
             LinkKind::Serial | LinkKind::Http | LinkKind::Udp => compare_texts(one, next),
         };
         place_of_kind(self.kind()).cmp(&place_of_kind(other.kind())).then_with(within_kind)
@@ -22,11 +22,6 @@ impl PartialOrd for LinkAddress {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
-}
-
-/// Which of two texts comes first, capitals aside.
-fn compare_letters(one: &str, other: &str) -> Ordering {
-    one.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(other.bytes().map(|byte| byte.to_ascii_lowercase()))
 }
 
 /// Where links of a kind stand among those of other kinds.

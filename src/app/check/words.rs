@@ -420,5 +420,5 @@ pub mod ui {
     /// The empty list.
     pub const STARTING: &str = "Preparing the check…";
     /// On the result card of a gateway that joined.
-    pub const JOINED: &str = "Whether this network lets the gateway reach its vendor's servers";
+    pub const JOINED: &str = "Check that this network lets the gateway reach its vendor's servers, then go on with the next gateway";
 }

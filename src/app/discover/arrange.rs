@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use super::asking::is_askable;
 use super::{Discover, ListLine, Shown, SortKey, display_name, profile_name};
 use crate::model::gateway::Sighting;
 use crate::model::ids::{LinkAddress, LinkKind};
@@ -18,7 +19,6 @@ impl Discover {
         if !self.is_stale {
             return;
         }
-        self.are_counts_stale = true;
         if self.is_held && !self.shown.is_empty() {
             return self.add_new_rows();
         }
@@ -44,6 +44,7 @@ impl Discover {
         let is_new =
             |row: &&Sighting| is_of_kind(row, self.kinds) && !shown.contains(&row.link) && self.is_face(&row.link);
         let new: Vec<LinkAddress> = self.rows.values().filter(is_new).map(|row| row.link.clone()).collect();
+        self.are_counts_stale = true;
         self.lines.extend(new.iter().cloned().map(ListLine::Row));
         self.shown.extend(new);
     }
@@ -55,12 +56,14 @@ impl Discover {
         });
         self.ties = Ties::among(seen);
         let needle = self.filter.trim().to_lowercase();
+        let mut askable = 0;
         let mut ranked: Vec<(Rank<'_>, &LinkAddress)> = self
             .rows
             .values()
             .filter(|row| is_of_kind(row, self.kinds))
             .filter(|row| self.kinds != Shown::All || self.is_face(&row.link))
             .filter(|row| needle.is_empty() || haystack(row, catalog).contains(&needle))
+            .inspect(|row| askable += usize::from(is_askable(row)))
             .map(|row| (self.rank(row, catalog), &row.link))
             .collect();
         ranked.sort_by(|(one, link), (other, next)| one.compare(other).then_with(|| link.cmp(next)));
@@ -74,6 +77,7 @@ impl Discover {
             ListLine::Expected { .. } | ListLine::Found(_) | ListLine::Missing(_) => None,
         };
         self.shown = self.lines.iter().filter_map(row).collect();
+        self.count(askable);
     }
 
     /// First what the site expects, with what is missing last; then what is here beside it.

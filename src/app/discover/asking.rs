@@ -24,10 +24,16 @@ impl Discover {
 
     /// Counts the rows anew where one of them changed.
     pub(in crate::app) fn recount_if_stale(&mut self) {
-        if std::mem::take(&mut self.are_counts_stale) {
-            let is_on_air = |row: &&Sighting| row.is_present && row.link.kind() == LinkKind::Ble;
-            self.counts = Counts { askable: self.askable_links().len(), on_air: self.rows().filter(is_on_air).count() };
+        if self.are_counts_stale {
+            let is_shown_askable = |link: &&LinkAddress| self.row(link).is_some_and(is_askable);
+            self.count(self.shown.iter().filter(is_shown_askable).count());
         }
+    }
+
+    pub(super) fn count(&mut self, askable: usize) {
+        let is_on_air = |row: &&Sighting| row.is_present && row.link.kind() == LinkKind::Ble;
+        self.counts = Counts { askable, on_air: self.rows().filter(is_on_air).count() };
+        self.are_counts_stale = false;
     }
 
     pub(in crate::app) fn probed(&mut self, link: &LinkAddress, probe: Probe) {
@@ -154,7 +160,7 @@ pub fn why_not_asked(row: &Sighting) -> Option<&'static str> {
 
 /// Only ports are asked with all the others: over Bluetooth a question takes a connection, which is a click for each. The
 /// question is put in Improv: a gateway that speaks something else, such as a login console, is spared it.
-fn is_askable(row: &Sighting) -> bool {
+pub(super) fn is_askable(row: &Sighting) -> bool {
     row.link.kind() == LinkKind::Serial
         && row.is_present
         && matches!(row.probe, Probe::NotAsked | Probe::Failed(_))

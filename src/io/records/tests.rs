@@ -75,16 +75,20 @@ async fn a_gateway_that_told_its_name_is_listed_by_it() {
 
     let (_folder, data_dir) = data_dir();
     let store = RecordStore::open(&data_dir).unwrap();
-    let described = |name: &str| StepEntry {
-        step: "describe".into(),
+    let told = |step: &str, name: &str| StepEntry {
+        step: step.into(),
         phase: Phase::Outcome,
         outcome: "done".into(),
         detail: json!({ "name": name }),
     };
+    let described = |name| told("describe", name);
     for (name, listed) in [("Boiler room", "Boiler room"), ("", "/dev/ttyUSB0")] {
-        let job = store.begin(intent("/dev/ttyUSB0")).await.unwrap();
-        store.step(job, described(name)).await.unwrap();
-        assert_eq!(store.show(job).await.unwrap().job.called(), listed);
+        // A session describes a gateway, a removal makes sure of its identity.
+        for step in ["describe", "identity"] {
+            let job = store.begin(intent("/dev/ttyUSB0")).await.unwrap();
+            store.step(job, told(step, name)).await.unwrap();
+            assert_eq!(store.show(job).await.unwrap().job.called(), listed);
+        }
     }
     // A row of a batch is called as in its manifest; what it told of itself stays.
     let batch = store.open_batch("/home/me/site.csv".into()).await.unwrap();

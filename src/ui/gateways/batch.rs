@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use egui::{
-    Align, Color32, Galley, Layout, Rect, RichText, Role, ScrollArea, Sense, TextEdit, Ui, UiBuilder, WidgetInfo, pos2,
+    Align, Align2, Color32, Galley, Layout, Rect, RichText, Role, ScrollArea, Sense, TextEdit, Ui, UiBuilder, WidgetInfo, pos2,
     vec2,
 };
 
@@ -19,8 +19,8 @@ use crate::profile::site::{Fit, Site};
 use crate::ui::frame::scrolled;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField, short};
-use crate::ui::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, PAGE_MARGIN, medium, palette, small_text};
-use crate::ui::widgets::rows::longest;
+use crate::ui::theme::{FIELD_WIDTH, GRID, HEAD_HEIGHT, LINE_HEIGHT, PAGE_MARGIN, medium, palette, small_text};
+use crate::ui::widgets::rows::{cell, longest};
 use crate::ui::widgets::{
     Button, RowEnd, boxed, check, empty_state, field, fixed, forget_undo, group, labelled, muted, name, notice,
     path_field, pill, problem_card, row_ground, secret_field, strong, truncated,
@@ -391,6 +391,8 @@ fn list(ui: &mut Ui, batch: &Batch, height: f32) {
     boxed(ui).inner_margin(6).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.set_height(height - 12.0);
+        let columns = columns(ui, batch, ui.available_width() - 16.0);
+        heads(ui, batch, columns);
         let area = ScrollArea::vertical().id_salt("rows").auto_shrink(false);
         area.show_viewport(ui, |ui, viewport| {
             let width = ui.available_width();
@@ -400,7 +402,6 @@ fn list(ui: &mut Ui, batch: &Batch, height: f32) {
             };
             let origin = ui.max_rect().min;
             let mut top = 0.0;
-            let columns = columns(ui, batch, width - 16.0);
             for (row, remedy) in batch.rows().iter().zip(&remedies) {
                 let bottom = top + height(remedy);
                 if bottom >= viewport.top() && top <= viewport.bottom() {
@@ -414,11 +415,26 @@ fn list(ui: &mut Ui, batch: &Batch, height: f32) {
     });
 }
 
-/// What to do about a row that did not come out well, in full: a tooltip isn't read in a cellar.
+fn heads(ui: &mut Ui, batch: &Batch, (name_width, link_width): (f32, f32)) {
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEAD_HEIGHT), Sense::hover());
+    let mut left = rect.left() + 8.0;
+    let last = if batch.was_begun() { "Outcome" } else { "Network" };
+    let columns =
+        [("Row", NUMBER_WIDTH), ("Name", name_width), ("Link", link_width), ("State", STATE_WIDTH), (last, f32::INFINITY)];
+    for (title, width) in columns {
+        let right = (left + width).min(rect.right());
+        let at = Rect::from_min_max(pos2(left, rect.top()), pos2(right, rect.bottom()));
+        cell(ui, at, title, small_text(), palette(ui).muted, Align2::LEFT_CENTER);
+        left = right + ui.spacing().item_spacing.x;
+    }
+}
+
+/// What came of a row that did not come out well and what to do about it, in full: a tooltip isn't read in a cellar.
 fn remedy(ui: &Ui, row: &Row, width: f32) -> Option<Arc<Galley>> {
     let result = result(&row.state).filter(|result| !result.outcome.is_good() && !result.next_step.is_empty())?;
     let room = width - 16.0 - NUMBER_WIDTH;
-    let galley = ui.painter().layout(result.next_step.clone(), small_text(), palette(ui).text, room.max(80.0));
+    let text = format!("{}\n{}", result.summary, result.next_step);
+    let galley = ui.painter().layout(text, small_text(), palette(ui).text, room.max(80.0));
     Some(galley)
 }
 
@@ -470,10 +486,11 @@ fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect, (name_
             pill(ui, colour, word);
         }
     });
-    truncated(&mut child, RichText::new(in_line(row, remedy.is_some())).color(ink(palette.text)));
     if let Some(remedy) = remedy {
         let at = pos2(inner.left() + NUMBER_WIDTH, inner.bottom() - REMEDY_GAP / 2.0);
         ui.painter().galley(at, Arc::clone(remedy), palette.text);
+    } else {
+        truncated(&mut child, RichText::new(&words).color(ink(palette.text)));
     }
     response.on_hover_text(hover(row));
 }
@@ -494,14 +511,6 @@ fn state(ui: &Ui, state: &RowState) -> (Color32, &'static str) {
             };
             (colour, result.outcome.label())
         }
-    }
-}
-
-/// What stands in the first line of a row; its remedy has lines of its own.
-fn in_line(row: &Row, has_remedy: bool) -> String {
-    match &row.state {
-        RowState::Ended(result) if has_remedy => result.summary.clone(),
-        _ => words(row),
     }
 }
 

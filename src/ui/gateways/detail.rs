@@ -84,7 +84,7 @@ fn header(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
             truncated(ui, RichText::new(serial).monospace().color(palette.text));
         }
     });
-    truncated(ui, RichText::new(why(app, row)).small().color(palette.muted));
+    muted(ui, &why(app, row));
 }
 
 /// The link it is reached by; where it has several, the choice between them.
@@ -125,7 +125,7 @@ fn why(app: &App, row: &Sighting) -> String {
     };
     let stand = app.discover.stand(row).because;
     let tied = app.discover.links_of(&row.link).map(|(_, proof)| proof.because().to_owned());
-    [because, answered, Some(stand), tied].into_iter().flatten().collect::<Vec<_>>().join(". ")
+    [Some(stand), answered, because, tied].into_iter().flatten().collect::<Vec<_>>().join(". ")
 }
 
 /// What can be done with it; the act that goes on stands at the edge.

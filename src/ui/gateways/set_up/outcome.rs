@@ -22,15 +22,10 @@ pub(super) fn show(ui: &mut Ui, app: &App, session: &Session, outcome: &Outcome,
         addresses(ui, outcome, pass);
         ui.spacing_mut().interact_size.y = 20.0;
         causes(ui, outcome);
-        next_step(ui, outcome);
+        next_step(ui, app, outcome);
     });
     if outcome.verdict == Verdict::Joined {
         group(ui, |ui| telemetry::of_session(ui, app, session, pass));
-        if app.next_act() == Some(NextAct::CheckNetwork) {
-            group(ui, network);
-        }
-    }
-    if outcome.verdict == Verdict::Joined {
         group(ui, |ui| next_gateway(ui, app, pass));
     }
     group(ui, |ui| {
@@ -102,10 +97,14 @@ fn causes(ui: &mut Ui, outcome: &Outcome) {
     }
 }
 
-fn next_step(ui: &mut Ui, outcome: &Outcome) {
-    if !outcome.next_step.is_empty() {
+/// The same step as on the filled button.
+fn next_step(ui: &mut Ui, app: &App, outcome: &Outcome) {
+    // Whether it reaches its vendor's servers from here isn't known by joining alone.
+    let is_network_next = app.next_act() == Some(NextAct::CheckNetwork);
+    let step = if is_network_next { words::ui::JOINED } else { outcome.next_step.as_str() };
+    if !step.is_empty() {
         strong(ui, "Next step");
-        ui.label(&outcome.next_step);
+        ui.label(step);
     }
 }
 
@@ -139,12 +138,6 @@ fn kind_colour(ui: &Ui, kind: EvidenceKind) -> Color32 {
     }
 }
 
-/// Whether it reaches its vendor's servers from here: not known by joining alone.
-fn network(ui: &mut Ui) {
-    strong(ui, words::PLACE);
-    muted(ui, words::ui::JOINED);
-}
-
 fn next_gateway(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     strong(ui, "Next gateway");
     let Some(row) = app.next_gateway() else {
@@ -163,6 +156,10 @@ fn next_gateway(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
             ui,
             &format!("Ready over {place}. Going on connects to it; the passphrase of {ssid} has to be typed again"),
         );
+    }
+    // Where it is the filled button's act, a second button for it would only ask which of the two to press.
+    if app.next_act() == Some(NextAct::GoOn) {
+        return;
     }
     let text = format!("Next gateway: {name}");
     if Button::new(&text).icon(icon::NEXT).named(&text).show(ui).on_hover_text("Ctrl+Enter").clicked() {
