@@ -186,14 +186,19 @@ pub struct Discover {
     is_stale: bool,
     /// A row came since the list was put in order.
     has_new: bool,
-    are_counts_stale: bool,
+    is_askable_stale: bool,
+    is_on_air_stale: bool,
 }
 
-/// How many of the rows are what: counted when one of them changed, not in each frame.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is told of all rows: found out when one of them changed, not in each frame.
+#[derive(Clone, Debug, Default)]
 struct Counts {
+    /// How many shown rows can be asked.
     askable: usize,
+    /// How many devices are heard.
     on_air: usize,
+    /// The longest name shown.
+    longest_name: String,
 }
 
 impl Discover {
@@ -285,6 +290,11 @@ impl Discover {
     /// How many devices are heard at the moment.
     pub const fn on_air(&self) -> usize {
         self.counts.on_air
+    }
+
+    /// The longest name among the rows shown.
+    pub fn longest_name(&self) -> &str {
+        &self.counts.longest_name
     }
 
     /// Whether nothing was seen.
@@ -454,7 +464,10 @@ impl Discover {
             }
             DiscoverAction::Asked(link) => self.enqueue([link]),
             DiscoverAction::AskedSelected => self.ask_selected(desk),
-            DiscoverAction::AskedAll => self.enqueue(self.askable_links()),
+            DiscoverAction::AskedAll => {
+                let askable: Vec<LinkAddress> = self.askable_links().cloned().collect();
+                self.enqueue(askable);
+            }
             DiscoverAction::StoppedAsking => return self.stop_asking(desk),
             DiscoverAction::Used(link) => self.use_link(link),
             DiscoverAction::AddedPath => return self.add_path(),
@@ -567,7 +580,11 @@ impl Discover {
         }
         let old = self.rows.get(&sighting.link);
         self.has_new |= old.is_none();
-        self.are_counts_stale |= old.is_none_or(|old| !old.is_present || sighting.link.kind() == LinkKind::Serial);
+        match sighting.link.kind() {
+            LinkKind::Serial => self.is_askable_stale = true,
+            LinkKind::Ble => self.is_on_air_stale |= old.is_none_or(|old| !old.is_present),
+            LinkKind::Http | LinkKind::Udp => {}
+        }
         // How strongly it is heard changes nothing about where it stands in the list.
         self.is_stale |= old.is_none_or(|old| {
             old.heard.is_none()
@@ -609,7 +626,7 @@ impl Discover {
     }
 
     pub(super) fn gone(&mut self, link: &LinkAddress) {
-        self.are_counts_stale = true;
+        (self.is_askable_stale, self.is_on_air_stale) = (true, true);
         if let Some(row) = self.rows.get_mut(link) {
             row.is_present = false;
         }
@@ -635,7 +652,7 @@ impl Discover {
         self.marked.remove(link);
         self.waiting.retain(|waiting| waiting != link);
         self.selected.take_if(|selected| selected == link);
-        self.is_stale = true;
+        (self.is_stale, self.is_on_air_stale) = (true, true);
     }
 
     /// A person wants another order or choice: now, wherever the pointer is.

@@ -4,15 +4,15 @@
 //! that one chip numbers in a row. An equal name proves nothing, and neither does a number that turns up twice over the same
 //! kind of link: gateways that were copied from one image share it.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher as _;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::gateway::PortFacts;
 use super::ids::{LinkAddress, LinkKind};
 use super::mac;
-use super::mark::{differ, plain};
+use super::mark::{Mark, differ};
 use super::wipe::Told;
 
 /// What the row of a gateway's own serial number is called, wherever one reports it.
@@ -106,10 +106,10 @@ pub struct Ties {
 }
 
 /// What two links may have in common.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Key {
-    SerialNumber(String),
-    SystemId(String),
+#[derive(PartialEq, Eq, Hash)]
+enum Key<'a> {
+    SerialNumber(Mark<'a>),
+    SystemId(Mark<'a>),
     Chip(u64),
 }
 
@@ -177,32 +177,39 @@ impl Ties {
     }
 }
 
-/// The keys that more than one link has, with those links. Nearly all keys are of one link alone, which costs no list.
-fn held_by_several(seen: &[Seen<'_>]) -> FxHashMap<Key, Vec<Holder>> {
-    let mut first: FxHashMap<Key, Holder> = FxHashMap::default();
-    first.reserve(seen.len() * 2);
-    let mut several: FxHashMap<Key, Vec<Holder>> = FxHashMap::default();
+/// The keys that more than one link has, with those links. Nearly always there are none, which sums alone tell.
+fn held_by_several<'a>(seen: &[Seen<'a>]) -> FxHashMap<Key<'a>, Vec<Holder>> {
+    let sum = |key: &Key<'_>| FxBuildHasher.hash_one(key);
+    let mut sums: Vec<u64> = Vec::with_capacity(seen.len() * 2);
+    for one in seen {
+        for_each_key(one, |key, _| sums.push(sum(&key)));
+    }
+    sums.sort_unstable();
+    let twice: Vec<u64> = sums.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    let mut holders: FxHashMap<Key<'a>, Vec<Holder>> = FxHashMap::default();
+    if twice.is_empty() {
+        return holders;
+    }
     for (at, one) in seen.iter().enumerate() {
-        for_each_key(one, |key, origin| match first.entry(key) {
-            Entry::Vacant(vacant) => drop(vacant.insert((at, origin))),
-            Entry::Occupied(held) => {
-                let (key, before) = (held.key().clone(), *held.get());
-                several.entry(key).or_insert_with(|| vec![before]).push((at, origin));
+        for_each_key(one, |key, origin| {
+            if twice.binary_search(&sum(&key)).is_ok() {
+                holders.entry(key).or_default().push((at, origin));
             }
         });
     }
-    several
+    holders.retain(|_, holders| holders.len() > 1);
+    holders
 }
 
-fn for_each_key(seen: &Seen<'_>, mut take: impl FnMut(Key, Origin)) {
+fn for_each_key<'a>(seen: &Seen<'a>, mut take: impl FnMut(Key<'a>, Origin)) {
     if let Some(marks) = seen.marks {
-        let serial = marks.serial.as_deref().and_then(plain).map(Key::SerialNumber);
-        let machine = marks.machine.as_deref().and_then(plain).map(Key::SystemId);
+        let serial = marks.serial.as_deref().and_then(Mark::of).map(Key::SerialNumber);
+        let machine = marks.machine.as_deref().and_then(Mark::of).map(Key::SystemId);
         serial.into_iter().chain(machine).for_each(|key| take(key, Origin::Own));
     }
     if let Some(serial) = seen.facts.serial_number.as_deref() {
         let chip = mac::read(serial).map(|mac| Key::Chip(mac::number(mac)));
-        plain(serial).map(Key::SerialNumber).into_iter().chain(chip).for_each(|key| take(key, Origin::Port));
+        Mark::of(serial).map(Key::SerialNumber).into_iter().chain(chip).for_each(|key| take(key, Origin::Port));
     }
     if seen.link.kind() == LinkKind::Ble
         && let Some(mac) = mac::read(seen.link.place()).map(mac::number)
@@ -213,7 +220,7 @@ fn for_each_key(seen: &Seen<'_>, mut take: impl FnMut(Key, Origin)) {
 }
 
 /// What a key that several links have proves; nothing where it cannot be one gateway's alone.
-fn proof(key: &Key, holders: &[Holder], seen: &[Seen<'_>]) -> Option<Proof> {
+fn proof(key: &Key<'_>, holders: &[Holder], seen: &[Seen<'_>]) -> Option<Proof> {
     let count = |origin| holders.iter().filter(|(_, has)| *has == origin).count();
     let mut kinds = BTreeSet::new();
     let is_each_of_its_own_kind = holders.iter().all(|(at, _)| kinds.insert(seen[*at].link.kind().as_str()));

@@ -4,8 +4,6 @@ pub(super) const DISCOVER: &str = "\u{e30c}";
 /// What radiates: the gateways.
 pub(super) const GATEWAYS: &str = "\u{e0f2}";
 pub(super) const COMMISSION: &str = "\u{eb5a}";
-/// The same sign as [`COPY`]: several of a kind.
-pub(super) const BATCH: &str = "\u{e1ca}";
 pub(super) const CHECK: &str = "\u{e40c}";
 pub(super) const RECORDS: &str = "\u{eadc}";
 pub(super) const SETTINGS: &str = "\u{e272}";

@@ -356,7 +356,7 @@ fn side(ui: &mut Ui, records: &mut Records, pass: &mut Pass<'_>) {
 }
 
 fn detail(ui: &mut Ui, records: &mut Records, pass: &mut Pass<'_>) {
-    if Button::new("Close").icon(icon::BACK).quiet().named("Back to the list").pressed(ui) {
+    if Button::new("Close").icon(icon::CLOSE).quiet().named("Back to the list").pressed(ui) {
         pass.did(RecordsAction::Deselected);
     }
     if let Some(problem) = records.detail.problem() {

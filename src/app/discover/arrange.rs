@@ -16,14 +16,15 @@ use crate::profile::site::{Fit, Found, Site, compare};
 impl Discover {
     /// Puts the rows in order again if anything about them or the filter changed; once for many events.
     pub(in crate::app) fn arrange_if_stale(&mut self, catalog: &Catalog, site: Option<&Site>) {
-        if !self.is_stale {
-            return;
+        if self.is_stale && self.is_held && !self.shown.is_empty() {
+            self.add_new_rows();
+        } else if self.is_stale {
+            (self.is_stale, self.has_new, self.is_askable_stale) = (false, false, false);
+            self.arrange(catalog, site);
         }
-        if self.is_held && !self.shown.is_empty() {
-            return self.add_new_rows();
+        if std::mem::take(&mut self.is_askable_stale) {
+            self.counts.askable = self.askable_links().count();
         }
-        (self.is_stale, self.has_new) = (false, false);
-        self.arrange(catalog, site);
     }
 
     /// The rows shown, in their order; where a site is open, those alone that it expects.
@@ -44,7 +45,7 @@ impl Discover {
         let is_new =
             |row: &&Sighting| is_of_kind(row, self.kinds) && !shown.contains(&row.link) && self.is_face(&row.link);
         let new: Vec<LinkAddress> = self.rows.values().filter(is_new).map(|row| row.link.clone()).collect();
-        self.are_counts_stale = true;
+        self.is_askable_stale = true;
         self.lines.extend(new.iter().cloned().map(ListLine::Row));
         self.shown.extend(new);
     }
@@ -56,14 +57,20 @@ impl Discover {
         });
         self.ties = Ties::among(seen);
         let needle = self.filter.trim().to_lowercase();
-        let mut askable = 0;
+        let (mut askable, mut longest_name) = (0, String::new());
         let mut ranked: Vec<(Rank<'_>, &LinkAddress)> = self
             .rows
             .values()
             .filter(|row| is_of_kind(row, self.kinds))
             .filter(|row| self.kinds != Shown::All || self.is_face(&row.link))
             .filter(|row| needle.is_empty() || haystack(row, catalog).contains(&needle))
-            .inspect(|row| askable += usize::from(is_askable(row)))
+            .inspect(|row| {
+                askable += usize::from(is_askable(row));
+                let name = display_name(row);
+                if name.chars().count() > longest_name.chars().count() {
+                    longest_name = name;
+                }
+            })
             .map(|row| (self.rank(row, catalog), &row.link))
             .collect();
         ranked.sort_by(|(one, link), (other, next)| one.compare(other).then_with(|| link.cmp(next)));
@@ -77,7 +84,7 @@ impl Discover {
             ListLine::Expected { .. } | ListLine::Found(_) | ListLine::Missing(_) => None,
         };
         self.shown = self.lines.iter().filter_map(row).collect();
-        self.count(askable);
+        (self.counts.askable, self.counts.longest_name) = (askable, longest_name);
     }
 
     /// First what the site expects, with what is missing last; then what is here beside it.

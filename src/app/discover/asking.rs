@@ -1,6 +1,6 @@
 //! Asking ports and devices what they are: one after the other, a few at a time, and nobody that a person didn't mean.
 
-use super::{Counts, Discover, display_name};
+use super::{Discover, display_name};
 use crate::app::Desk;
 use crate::app::jobs::{JobKind, Jobs};
 use crate::model::act;
@@ -22,18 +22,12 @@ impl Discover {
         self.counts.askable
     }
 
-    /// Counts the rows anew where one of them changed.
+    /// Counts the devices on the air anew where one of them came or went.
     pub(in crate::app) fn recount_if_stale(&mut self) {
-        if self.are_counts_stale {
-            let is_shown_askable = |link: &&LinkAddress| self.row(link).is_some_and(is_askable);
-            self.count(self.shown.iter().filter(is_shown_askable).count());
+        if std::mem::take(&mut self.is_on_air_stale) {
+            let is_on_air = |row: &&Sighting| row.is_present && row.link.kind() == LinkKind::Ble;
+            self.counts.on_air = self.rows().filter(is_on_air).count();
         }
-    }
-
-    pub(super) fn count(&mut self, askable: usize) {
-        let is_on_air = |row: &&Sighting| row.is_present && row.link.kind() == LinkKind::Ble;
-        self.counts = Counts { askable, on_air: self.rows().filter(is_on_air).count() };
-        self.are_counts_stale = false;
     }
 
     pub(in crate::app) fn probed(&mut self, link: &LinkAddress, probe: Probe) {
@@ -53,7 +47,7 @@ impl Discover {
         end: JobEnd,
         desk: &mut Desk<'_>,
     ) -> Vec<Command> {
-        self.are_counts_stale = true;
+        self.is_askable_stale = true;
         if let Some(row) = self.rows.get_mut(link).filter(|row| row.probe == Probe::Asking) {
             row.probe = match end {
                 JobEnd::Failed(problem) => Probe::Failed(problem),
@@ -72,7 +66,7 @@ impl Discover {
             self.marked.iter().cloned().collect()
         };
         let links: Vec<LinkAddress> = if meant.is_empty() {
-            self.askable_links()
+            self.askable_links().cloned().collect()
         } else {
             meant.iter().filter(|link| self.why_not_asked(link).is_none()).cloned().collect()
         };
@@ -97,8 +91,8 @@ impl Discover {
         self.row(link).map_or(Some("it isn't there now"), why_not_asked)
     }
 
-    pub(super) fn askable_links(&self) -> Vec<LinkAddress> {
-        self.shown.iter().filter(|link| self.row(link).is_some_and(is_askable)).cloned().collect()
+    pub(super) fn askable_links(&self) -> impl Iterator<Item = &LinkAddress> {
+        self.shown.iter().filter(|link| self.row(link).is_some_and(is_askable))
     }
 
     pub(super) fn enqueue(&mut self, links: impl IntoIterator<Item = LinkAddress>) {
@@ -116,7 +110,7 @@ impl Discover {
         {
             if let Some(row) = self.rows.get_mut(&link) {
                 row.probe = Probe::Asking;
-                self.are_counts_stale = true;
+                self.is_askable_stale = true;
                 let label = act::named("probe", link.place());
                 let job = desk.jobs.start(JobKind::Probe(link.clone()), label, desk.now);
                 commands.push(Command::Probe { job, link });

@@ -294,7 +294,7 @@ fn nothing(ui: &mut Ui, batch: &Batch) {
     if batch.is_checking() || !batch.findings().is_empty() || batch.problem().is_some() {
         return;
     }
-    empty_state(ui, icon::BATCH, "Set up many gateways in one go", |ui| {
+    empty_state(ui, icon::TRAY, "Set up many gateways in one go", |ui| {
         muted(ui, "Open a manifest: a CSV or XLSX table with a row for each gateway, its profile and its network");
         muted(ui, "Or select gateways in the list with Ctrl and give all of them one network");
     });
@@ -349,7 +349,7 @@ fn running_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
             pass.did(BatchAction::Resumed);
         }
     } else {
-        let pause = Button::new("Pause").icon(icon::STOPPED).named("Pause the batch");
+        let pause = Button::new("Pause").icon(icon::PAUSE).named("Pause the batch");
         let hover = "Begins no further gateway; those under way run to their end";
         if pause.enabled_if(!batch.is_stopping(), "It is stopping").show(ui).on_hover_text(hover).clicked() {
             pass.did(BatchAction::Paused);

@@ -53,7 +53,7 @@ pub(super) fn acts(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
             }
         }
         Some(Phase::Busy(_) | Phase::Closing) => {
-            if Button::new("Cancel").icon(icon::STOPPED).named("Cancel and disconnect").pressed(ui) {
+            if Button::new("Cancel").icon(icon::CLOSE).named("Cancel and disconnect").pressed(ui) {
                 pass.did(DeviceAction::Cancelled);
             }
         }

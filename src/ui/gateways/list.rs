@@ -131,8 +131,7 @@ fn troubles(ui: &mut Ui, app: &App) {
 }
 
 fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    let names = app.discover.shown().iter().filter_map(|link| app.discover.row(link)).map(display_name);
-    let wish = longest(ui, names, medium(), WIDEST_NAME);
+    let wish = longest(ui, std::iter::once(app.discover.longest_name()), medium(), WIDEST_NAME);
     let columns = fitting(ui.available_width() - 12.0, wish, &app.settings.values.layout.gateways);
     heads(ui, app, &columns, pass);
     let lines = app.discover.lines();

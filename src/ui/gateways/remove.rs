@@ -67,7 +67,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'
 /// The act in the header.
 pub(super) fn acts(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let is_busy = app.remove.is_running();
-    if is_busy && Button::new("Stop").icon(icon::STOPPED).named("Stop the removal").pressed(ui) {
+    if is_busy && Button::new("Stop").icon(icon::STOP).named("Stop the removal").pressed(ui) {
         pass.did(RemoveAction::Stopped);
     }
 }

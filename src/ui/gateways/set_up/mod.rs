@@ -81,7 +81,7 @@ fn primary_act(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         Some(NextAct::Connect) => Some(("Connect", icon::COMMISSION, true)),
         Some(NextAct::Send) => Some(("Send", icon::SEND, is_right)),
         Some(NextAct::Correct) if blames_passphrase(app) => Some(("Correct the passphrase", icon::BACK, true)),
-        Some(NextAct::Correct) => Some(("Try again", icon::BACK, true)),
+        Some(NextAct::Correct) => Some(("Try again", icon::REFRESH, true)),
         Some(NextAct::CheckNetwork) => Some(("Check the network", icon::CHECK, true)),
         Some(NextAct::GoOn) => Some((next.as_str(), icon::NEXT, true)),
         None => None,
@@ -109,7 +109,7 @@ fn acts_of(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
             }
         }
         Phase::Busy | Phase::Closing => {
-            if Button::new("Cancel").icon(icon::STOPPED).named("Cancel the session").pressed(ui) {
+            if Button::new("Cancel").icon(icon::CLOSE).named("Cancel the session").pressed(ui) {
                 pass.did(CommissionAction::Cancelled);
             }
         }
