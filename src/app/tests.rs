@@ -714,6 +714,20 @@ fn what_became_of_a_batch_stays_until_a_person_takes_the_gateways_selected_meanw
 }
 
 #[test]
+fn what_is_typed_for_a_batch_stays_while_more_gateways_are_selected() {
+    let mut bench = Bench::new();
+    bench.plug_in("/dev/ttyUSB2");
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
+    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB1")));
+    bench.app.batch.out = "/home/me/results.csv".into();
+    bench.app.batch.draft.ssid = "Office".into();
+    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB2")));
+    assert_eq!(bench.app.batch.rows().len(), 3);
+    let typed = (bench.app.batch.out.as_str(), bench.app.batch.draft.ssid.as_str());
+    assert_eq!(typed, ("/home/me/results.csv", "Office"));
+}
+
+#[test]
 fn a_batch_says_which_of_its_gateways_have_a_network_already() {
     let mut bench = Bench::new();
     let job = bench.connect();

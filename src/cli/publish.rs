@@ -28,6 +28,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const WINDOW: usize = 8;
 /// The longest line that is a message.
 const MAX_LINE: u64 = 16 * 1024 * 1024;
+const TOO_LONG: &str = "a line is longer than 16 MiB";
 
 /// Publishes and prints what came of it.
 pub fn publish(handle: &mut Handle, args: &PublishArgs, out: &mut Output) -> Exit {
@@ -267,8 +268,12 @@ impl Run<'_> {
 fn each_line(mut input: impl BufRead, mut take: impl FnMut(Vec<u8>) -> bool) -> std::io::Result<()> {
     loop {
         let mut line = Vec::new();
-        if input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+        // One byte beyond tells a line that is too long from one that just fits: half a line is no message.
+        if input.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut line)? == 0 {
             return Ok(());
+        }
+        if line.last() != Some(&b'\n') && line.len() as u64 > MAX_LINE {
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, TOO_LONG));
         }
         if line.last() == Some(&b'\n') {
             line.pop();
@@ -283,13 +288,16 @@ fn each_line(mut input: impl BufRead, mut take: impl FnMut(Vec<u8>) -> bool) -> 
 }
 
 fn unreadable_input(error: &std::io::Error) -> Problem {
-    Problem::new(
-        "publish.unreadable",
-        "Standard input could not be read",
-        "The program that writes to it failed",
-        "Check what stands before the pipe; the messages counted were sent",
-    )
-    .with_detail(error.to_string())
+    let (cause, next) = match error.kind() {
+        std::io::ErrorKind::InvalidData => {
+            ("A line is longer than 16 MiB", "Send it with --payload-file; the messages counted were sent")
+        }
+        _ => (
+            "The program that writes to it failed",
+            "Check what stands before the pipe; the messages counted were sent",
+        ),
+    };
+    Problem::new("publish.unreadable", "Standard input could not be read", cause, next).with_detail(error.to_string())
 }
 
 fn stopped() -> Problem {
@@ -317,6 +325,9 @@ impl Ends {
             "refused": refused, "not_sent": not_sent, "unknown": unknown, "took_millis": took,
         }));
         let kept_back = if *not_sent > 0 { format!(", {not_sent} not sent") } else { String::new() };
+        if self.all() == 0 {
+            return out.text("Nothing sent: there was no line to send");
+        }
         out.text(match (sent, acknowledged + nobody, refused, unknown) {
             (sent, 0, 0, 0) if *not_sent > 0 => format!("{sent} sent{kept_back}"),
             (sent, 0, 0, 0) => format!("{sent} sent; with quality of service 0 nobody says that it arrived"),
@@ -366,5 +377,13 @@ mod tests {
         })
         .unwrap();
         assert_eq!(lines, [&b"one"[..], b"two", b"", b"\xff three"]);
+        // Nothing of a line that is too long goes out as a message of its own.
+        let long = [b"one\n".to_vec(), vec![b'x'; usize::try_from(MAX_LINE).unwrap() + 1]].concat();
+        let mut taken = 0;
+        let read = each_line(&long[..], |_| {
+            taken += 1;
+            true
+        });
+        assert_eq!((taken, read.unwrap_err().to_string().as_str()), (1, TOO_LONG));
     }
 }

@@ -110,7 +110,7 @@ fn links(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
 
 /// Why it is listed as what it is, in a sentence.
 fn why(app: &App, row: &Sighting) -> String {
-    let because = row.profile.as_ref().map(|guess| format!("Recognised by {}", guess.reason));
+    let because = row.profile.as_ref().map(|guess| format!("Recognised: {}", guess.reason));
     let answered = match &row.probe {
         Probe::Answered(identity) => {
             let info = identity.info.as_ref();
