@@ -197,12 +197,18 @@ impl Batch {
         Summary::of(self.rows.iter().map(|row| outcome(&row.state)))
     }
 
-    /// The gateways that were reached, held against a site, once the batch has ended.
-    pub fn compared(&self, site: &Site) -> Option<Comparison> {
+    /// The gateways that were reached, held against a site, once the batch has ended; beside them those seen otherwise, which
+    /// aren't missing.
+    pub fn compared(&self, site: &Site, seen: impl Iterator<Item = Found>) -> Option<Comparison> {
         let of = |row: &Row| result(&row.state).and_then(|result| Found::of_row(site, &row.head, result));
         // Those that were selected are some of the site's, and say nothing of the others.
         let has_ended = self.ended.is_some() && !self.is_running() && matches!(self.source, Source::Manifest(_));
-        has_ended.then(|| compare(site, &self.rows.iter().filter_map(of).collect::<Vec<_>>()))
+        has_ended.then(|| {
+            let mut found: Vec<Found> = self.rows.iter().filter_map(of).collect();
+            let reached: BTreeSet<String> = found.iter().map(|one| one.link.clone()).collect();
+            found.extend(seen.filter(|one| !reached.contains(&one.link)));
+            compare(site, &found)
+        })
     }
 
     /// What came of a gateway in this batch.

@@ -18,7 +18,7 @@ use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::record::JobRecord;
 use crate::model::same::{Gateway, Marks, Proof, Ties};
-use crate::model::standing::{Done, Stand, is_named_in, remembered, stand, takes_back};
+use crate::model::standing::{Done, Stand, failed_at, is_named_in, remembered, stand, takes_back};
 use crate::model::text::visible;
 use crate::model::word::{Word as _, words};
 use crate::msg::Command;
@@ -166,6 +166,8 @@ pub struct Discover {
     done: BTreeMap<LinkAddress, Done>,
     /// What this program is at with gateways, or will be: meanwhile it stands before what was done.
     under_way: BTreeMap<LinkAddress, Done>,
+    /// At which links a batch failed, since they were plugged in or heard: the code and what happened.
+    failed: BTreeMap<LinkAddress, (String, String)>,
     /// What was last done with a gateway over each link, by the records of earlier runs.
     past: BTreeMap<LinkAddress, JobRecord>,
     hearings: BTreeMap<LinkAddress, Hearing>,
@@ -305,7 +307,11 @@ impl Discover {
     /// How a gateway stands.
     pub fn stand(&self, row: &Sighting) -> Stand {
         let beside = || self.ties.beside(&row.link).find_map(|link| self.done_over(self.row(link)?));
-        stand(row, self.done_over(row).or_else(beside))
+        let stand = stand(row, self.done_over(row).or_else(beside));
+        match self.failed.get(&row.link) {
+            Some((code, summary)) => failed_at(stand, code, summary),
+            None => stand,
+        }
     }
 
     /// What was last done over a link with the gateway there.
@@ -485,11 +491,18 @@ impl Discover {
     /// This program did something with a gateway, is at it or will be; or what it did counts no more.
     pub(super) fn did(&mut self, link: &LinkAddress, done: Option<Done>) {
         self.left(link);
+        self.failed.remove(link);
         match done {
             Some(done @ (Done::Queued | Done::SettingUp)) => drop(self.under_way.insert(link.clone(), done)),
             Some(done) => drop(self.done.insert(link.clone(), done)),
             None => drop(self.done.remove(link)),
         }
+    }
+
+    /// A batch failed at a gateway.
+    pub(super) fn failed(&mut self, link: &LinkAddress, code: &str, summary: &str) {
+        self.left(link);
+        self.failed.insert(link.clone(), (code.to_owned(), summary.to_owned()));
     }
 
     /// This program is no longer at a gateway: it stands as before.
@@ -634,6 +647,7 @@ impl Discover {
         if link.kind() == LinkKind::Serial {
             self.under_way.remove(link);
             self.done.remove(link);
+            self.failed.remove(link);
             self.marks.remove(link);
         }
         // Another of its links may stand for it now.
@@ -646,6 +660,7 @@ impl Discover {
         self.rows.remove(link);
         self.under_way.remove(link);
         self.done.remove(link);
+        self.failed.remove(link);
         self.marks.remove(link);
         self.used.remove(link);
         self.hearings.remove(link);

@@ -175,6 +175,8 @@ pub enum NextAct {
     Send,
     /// Type the passphrase again.
     Correct,
+    /// Type the login again: the gateway refused the one filled in.
+    CorrectLogin,
     /// See whether the site lets it through.
     CheckNetwork,
     /// Go on with the next gateway.
@@ -200,6 +202,7 @@ impl App {
             Some(Verdict::Joined) if self.has_endpoints() => Some(NextAct::CheckNetwork),
             Some(Verdict::Joined) => self.next_gateway().map(|_| NextAct::GoOn),
             Some(Verdict::Refused | Verdict::Unknown) if session.is_ready() => Some(NextAct::Correct),
+            _ if session.is_ended() && self.commission.access.was_refused() => Some(NextAct::CorrectLogin),
             _ if session.is_ended() => connect(),
             None if session.is_ready() && session.may_have_wifi() => Some(NextAct::Send),
             _ => None,

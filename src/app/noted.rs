@@ -103,7 +103,14 @@ impl App {
             (RowState::Running { .. }, _) => at_its_place(&mut |link| self.discover.did(link, Some(Done::SettingUp))),
             (_, Some(result)) if !result.is_earlier => {
                 let Some(verdict) = verdict_of(result.outcome) else {
-                    at_its_place(&mut |link| self.discover.left(link));
+                    let has_failed = result.outcome == RowOutcome::Failed;
+                    at_its_place(&mut |link| {
+                        if has_failed {
+                            self.discover.failed(link, &result.reason, &result.summary);
+                        } else {
+                            self.discover.left(link);
+                        }
+                    });
                     return Vec::new();
                 };
                 if let Ok(link) = result.link.parse() {

@@ -249,6 +249,7 @@ impl App {
             NextAct::Send if !self.commission.form.errors().is_empty() => return None,
             NextAct::Send => (format!("Send the network to {name}"), CommissionAction::Sent.into()),
             NextAct::Correct => (format!("Try again with {name}"), CommissionAction::Corrected.into()),
+            NextAct::CorrectLogin => (format!("Correct the login of {name}"), CommissionAction::CorrectedLogin.into()),
             NextAct::CheckNetwork => (format!("Check the network for {name}"), Action::TookToCheck),
             NextAct::GoOn => {
                 let next = self.next_gateway()?;

@@ -117,9 +117,16 @@ fn summary(facts: &Facts<'_>) -> (&'static str, String) {
     let ssid = facts.credentials.ssid.shown();
     let codes = facts.driver.facts().codes;
     match &facts.end.ground {
-        Ground::Joined { is_late: false, .. } => (codes.joined, format!("The gateway reports that it joined “{ssid}”")),
-        Ground::Joined { is_late: true, .. } => {
-            (codes.joined_late, format!("The gateway reports, later than expected, that it joined “{ssid}”"))
+        Ground::Joined { is_late, is_named, .. } => {
+            let code = if *is_late { codes.joined_late } else { codes.joined };
+            let reports = if *is_late { "reports, later than expected, that it joined" } else { "reports that it joined" };
+            // Without a name nobody saw which network it joined.
+            let summary = if *is_named {
+                format!("The gateway {reports} “{ssid}”")
+            } else {
+                format!("“{ssid}” was sent, and the gateway {reports}")
+            };
+            (code, summary)
         }
         Ground::Refused(refusal) => (refusal.code, refusal_summary(refusal, &ssid)),
         Ground::FellBack => {

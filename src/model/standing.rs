@@ -177,6 +177,21 @@ pub fn stand(row: &Sighting, done: Option<Done>) -> Stand {
     Stand { standing, because }
 }
 
+/// How a gateway stands after a batch that failed at it, where nothing that is known of it tells more: `code` and `summary` are
+/// those of the failure.
+pub fn failed_at(before: Stand, code: &str, summary: &str) -> Stand {
+    if !matches!(before.standing, Standing::NotQueried | Standing::NeedsLogin) {
+        return before;
+    }
+    let is_refusal = DriverId::ALL.iter().any(|driver| driver.facts().is_refusal_code(code));
+    let standing = match code {
+        _ if is_refusal => Standing::Refused,
+        _ if code.ends_with(".no_reply") => Standing::NoAnswer,
+        _ => before.standing,
+    };
+    Stand { standing, because: format!("The last attempt failed: {summary}") }
+}
+
 /// How a gateway stands by what this program did with it alone, as the records tell.
 pub fn after(done: Done) -> Stand {
     let (standing, because) = acted(done);
@@ -325,6 +340,18 @@ mod tests {
         assert_eq!(stand(&console, None).because, "The console refused the login");
         assert_eq!(word(&row(None, refused("esp.proof_refused")), None), "Refused");
         assert_eq!(word(&row(Some(DriverId::LinuxConsole), refused("console.needs_password")), None), "Needs login");
+    }
+
+    #[test]
+    fn a_gateway_that_a_batch_failed_at_does_not_read_as_if_nothing_was_sent_to_it() {
+        let unknown = || stand(&row(None, Probe::NotAsked), None);
+        let silent = failed_at(unknown(), "improv.no_reply", "The gateway does not answer");
+        assert_eq!(silent.standing.title(), "No answer");
+        assert_eq!(silent.because, "The last attempt failed: The gateway does not answer");
+        assert_eq!(failed_at(unknown(), "console.refused", "x").standing.title(), "Refused");
+        assert_eq!(failed_at(unknown(), "serial.busy", "x").standing.title(), "Not queried");
+        let joined = stand(&row(None, Probe::NotAsked), Some(Done::Pushed(Verdict::Joined)));
+        assert_eq!(failed_at(joined.clone(), "improv.no_reply", "x"), joined, "what is known stands before");
     }
 
     #[test]

@@ -212,6 +212,7 @@ fn forget(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
     let Some((forgetting, count)) = app.telemetry.forgetting() else { return };
     let messages = counted(count, "message", "messages");
     let broker = app.telemetry.inspection().map_or("the broker", |inspection| inspection.name.as_str());
+    let is_recording = app.telemetry.panes.recorder.recording().is_some();
     let (title, text, dangerous) = match forgetting {
         Forgetting::Clear => (
             format!("Clear {messages}?"),
@@ -226,7 +227,9 @@ fn forget(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
         Forgetting::Connect => (
             "Connect to another broker?".to_owned(),
             format!(
-                "The inspection holds {messages} of {broker}, which are removed from memory: those of two brokers aren't mixed."
+                "The inspection holds {messages} of {broker}, which are removed from memory: those of two brokers aren't \
+                 mixed.{}",
+                if is_recording { " The recording ends with them; its file stays." } else { "" }
             ),
             "Clear and connect".to_owned(),
         ),

@@ -310,8 +310,8 @@ impl Run {
         let mut meant =
             interfaces.filter(|own| if from.is_empty() { own.is_default } else { is_meant(&own.name, &own.addresses) });
         match meant.next() {
-            Some(own) => words::vantage(&own.name, own.addresses.first().map_or("", String::as_str)),
-            None => words::vantage("", from),
+            Some(own) => words::vantage(self.is_of_gateway(), &own.name, own.addresses.first().map_or("", String::as_str)),
+            None => words::vantage(self.is_of_gateway(), "", from),
         }
     }
 

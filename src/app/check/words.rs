@@ -156,13 +156,15 @@ pub fn job(profile: &str) -> String {
     act::named("check", profile)
 }
 
-/// Where packets leave from.
-pub fn vantage(interface: &str, address: &str) -> String {
+/// Where packets leave from: this computer, or the gateway that looks itself.
+pub fn vantage(is_of_gateway: bool, interface: &str, address: &str) -> String {
+    let who = if is_of_gateway { "the gateway" } else { "this computer" };
     match (interface.is_empty(), address.is_empty()) {
+        (true, true) if is_of_gateway => "From the gateway".to_owned(),
         (true, true) => FROM_SYSTEM.to_owned(),
-        (false, true) => format!("From this computer on {interface}"),
-        (true, false) => format!("From this computer with {address}"),
-        (false, false) => format!("From this computer on {interface}, {address}"),
+        (false, true) => format!("From {who} on {interface}"),
+        (true, false) => format!("From {who} with {address}"),
+        (false, false) => format!("From {who} on {interface}, {address}"),
     }
 }
 

@@ -20,8 +20,11 @@ pub struct AccessForm {
     pub is_revealed: bool,
     /// Whether a session that nothing protects is allowed; edited in place.
     pub allows_unprotected: bool,
+    /// Whether the keyboard is to go to the secret, once.
+    pub wants_focus: bool,
     /// The device whose QR code filled the secret in, and the gateway that was chosen then.
     from_code: Option<(String, Option<LinkAddress>)>,
+    was_refused: bool,
 }
 
 impl Default for AccessForm {
@@ -31,7 +34,9 @@ impl Default for AccessForm {
             secret: Secret::new(String::with_capacity(SECRET_ROOM)),
             is_revealed: false,
             allows_unprotected: false,
+            wants_focus: false,
             from_code: None,
+            was_refused: false,
         }
     }
 }
@@ -40,6 +45,21 @@ impl AccessForm {
     /// Whether anything is filled in.
     pub fn is_filled(&self) -> bool {
         !self.username.is_empty() || !self.secret.expose().is_empty()
+    }
+
+    /// Whether the gateway refused what is filled in. Sent again as it is, it may lock the account.
+    pub const fn was_refused(&self) -> bool {
+        self.was_refused
+    }
+
+    /// Something was typed.
+    pub const fn edited(&mut self) {
+        self.was_refused = false;
+    }
+
+    /// The gateway refused what is filled in.
+    pub(super) const fn refused(&mut self) {
+        self.was_refused = true;
     }
 
     /// The device whose QR code filled the secret in.
@@ -71,7 +91,7 @@ impl AccessForm {
         }
         self.secret.expose_mut().clear();
         self.secret.expose_mut().push_str(secret.expose());
-        self.is_revealed = false;
+        (self.is_revealed, self.was_refused) = (false, false);
         self.from_code = Some((device, gateway));
     }
 

@@ -62,6 +62,8 @@ pub enum CommissionAction {
     Sent,
     /// Wants to correct the passphrase and try again.
     Corrected,
+    /// Wants to type another login: the one filled in was refused.
+    CorrectedLogin,
     /// Forgot the network and its passphrase.
     ForgotNetwork,
     /// Asked for a new scan.
@@ -305,6 +307,7 @@ impl Commission {
             CommissionAction::SentToken(id) => return self.send_token(&id),
             CommissionAction::ForgotAccess => self.access.forget(),
             CommissionAction::Corrected => self.correct(),
+            CommissionAction::CorrectedLogin => self.access.wants_focus = true,
             CommissionAction::ForgotNetwork => self.form.forget(),
             CommissionAction::ScannedAgain => return self.request(Request::ScanNetworks),
             CommissionAction::Identified => return self.request(Request::Identify),
@@ -344,6 +347,9 @@ impl Commission {
 
     pub(super) fn session_finished(&mut self, job: JobId, end: JobEnd) {
         if let Some(session) = self.session.as_mut().filter(|session| session.job == job) {
+            if matches!(&end, JobEnd::Failed(problem) if session.target.driver.facts().is_refusal(problem)) {
+                self.access.refused();
+            }
             session.ended(end);
         }
         self.question = None;

@@ -140,7 +140,12 @@ impl Place {
 impl DriverFacts {
     /// Whether a gateway refused the login or proof that was given.
     pub fn is_refusal(&self, problem: &Problem) -> bool {
-        self.wanted.is_some_and(|wanted| wanted.refusal == problem.code)
+        self.is_refusal_code(problem.code)
+    }
+
+    /// The same by the code of a problem.
+    pub fn is_refusal_code(&self, code: &str) -> bool {
+        self.wanted.is_some_and(|wanted| wanted.refusal == code)
     }
 
     /// Whether a session that ended with this problem shows how the gateway stands: one that can be queried gave no answer,

@@ -163,7 +163,7 @@ fn watch(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
 
 /// From where it looks, and when.
 fn vantage(check: &NetworkCheck, pass: &Pass<'_>) -> String {
-    let Some(run) = check.run() else { return words::vantage("", check.form.from.trim()) };
+    let Some(run) = check.run() else { return words::vantage(false, "", check.form.from.trim()) };
     let text = run.vantage();
     if run.round_at_unix_micros() == 0 {
         return text;

@@ -15,7 +15,7 @@ use crate::app::removals::RemovalsAction;
 use crate::model::batch::{Again, Finding, MAX_PARALLEL, RowOutcome};
 use crate::model::secret::Secret;
 use crate::msg::batch::RowState;
-use crate::profile::site::{Fit, Site};
+use crate::profile::site::{Fit, Found};
 use crate::ui::frame::scrolled;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField, short};
@@ -70,7 +70,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             selected_beside(ui, app, pass);
             source(ui, app, pass);
             told(ui, &app.batch);
-            held_to_site(ui, &app.batch, app.check.site());
+            held_to_site(ui, app);
             if app.batch.rows().is_empty() {
                 return nothing(ui, &app.batch);
             }
@@ -155,8 +155,10 @@ fn gateways(count: usize) -> String {
 }
 
 /// How what was reached stands against the open site.
-fn held_to_site(ui: &mut Ui, batch: &Batch, site: Option<&Site>) {
-    let Some((site, compared)) = site.and_then(|site| Some((site, batch.compared(site)?))) else { return };
+fn held_to_site(ui: &mut Ui, app: &App) {
+    let seen = || app.discover.rows().filter(|row| row.is_present).map(Found::from);
+    let compared = app.check.site().and_then(|site| Some((site, app.batch.compared(site, seen())?)));
+    let Some((site, compared)) = compared else { return };
     let (colour, sign) =
         if compared.is_good() { (palette(ui).ok, icon::JOINED) } else { (palette(ui).warn, icon::WARNING) };
     notice(ui, colour, sign, &format!("{}: {}", site.name, compared.words()));
@@ -257,7 +259,7 @@ fn told(ui: &mut Ui, batch: &Batch) {
         findings(ui, batch.findings());
         ui.add_space(GRID);
     }
-    for note in batch.notes() {
+    for note in batch.notes().iter().filter(|_| !batch.was_begun()) {
         notice(ui, palette(ui).warn, icon::WARNING, note);
         ui.add_space(GRID / 2.0);
     }
@@ -487,7 +489,7 @@ fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect, (name_
         }
     });
     if let Some(remedy) = remedy {
-        let at = pos2(inner.left() + NUMBER_WIDTH, inner.bottom() - REMEDY_GAP / 2.0);
+        let at = pos2(inner.left() + NUMBER_WIDTH + ui.spacing().item_spacing.x, inner.bottom() - REMEDY_GAP / 2.0);
         ui.painter().galley(at, Arc::clone(remedy), palette.text);
     } else {
         truncated(&mut child, RichText::new(&words).color(ink(palette.text)));

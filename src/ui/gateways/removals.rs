@@ -316,11 +316,13 @@ fn says(state: &RowState) -> String {
 fn confirm(ui: &mut Ui, removals: &mut Removals, pass: &mut Pass<'_>) {
     let count = removals.rows.len();
     muted(ui, "Each gateway must report the serial number typed for it (or the name), or nothing is done to it");
-    field(ui, &format!("Type {count}"), &mut removals.typed, "how many are removed");
+    let typed = field(ui, &format!("Type {count}"), &mut removals.typed, "how many are removed");
+    let is_entered = typed.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
     let lacks = removals.lacks();
     let button = Button::new("Remove them").icon(icon::WARNING).danger().named("Remove the gateways listed");
     ui.horizontal_wrapped(|ui| {
-        if button.enabled_if(lacks.is_none(), lacks.unwrap_or_default()).pressed(ui) {
+        let is_pressed = button.enabled_if(lacks.is_none(), lacks.unwrap_or_default()).pressed(ui);
+        if is_pressed || (is_entered && lacks.is_none()) {
             pass.did(RemovalsAction::Started);
         }
         if let Some(lacks) = lacks {

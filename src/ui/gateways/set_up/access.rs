@@ -10,7 +10,7 @@ use crate::model::drivers::Wanted;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GRID, palette};
-use crate::ui::widgets::{Button, check, forget_undo, labelled, notice, titled_group};
+use crate::ui::widgets::{Button, check, forget_undo, labelled, notice, select_all, titled_group};
 
 const SECRET: &str = "access-secret";
 
@@ -53,7 +53,9 @@ pub(in crate::ui::gateways) fn login(ui: &mut Ui, form: &mut AccessForm, wanted:
 fn username(ui: &mut Ui, form: &mut AccessForm, wanted: Wanted) {
     labelled(ui, wanted.username, |ui, id| {
         let edit = TextEdit::singleline(&mut form.username).desired_width(field_width(ui));
-        ui.add(edit.margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id);
+        if ui.add(edit.margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id).changed() {
+            form.edited();
+        }
     });
 }
 
@@ -67,6 +69,14 @@ fn secret(ui: &mut Ui, form: &mut AccessForm, wanted: Wanted) -> bool {
             .margin(crate::ui::theme::FIELD_MARGIN);
         let response = ui.add(edit).labelled_by(id);
         forget_undo(ui, egui::Id::unique(SECRET));
+        if response.changed() {
+            form.edited();
+        }
+        if std::mem::take(&mut form.wants_focus) {
+            response.request_focus();
+            response.scroll_to_me(None);
+            select_all(ui, egui::Id::unique(SECRET));
+        }
         let (glyph, name) =
             if form.is_revealed { (icon::HIDE, "Hide what was typed") } else { (icon::SHOW, "Show what was typed") };
         if Button::icon_only(glyph, name).pressed(ui) {

@@ -54,6 +54,7 @@ pub(in crate::ui) fn primary(app: &App) -> Option<Action> {
         NextAct::Connect => CommissionAction::Connected.into(),
         NextAct::Send => CommissionAction::Sent.into(),
         NextAct::Correct => CommissionAction::Corrected.into(),
+        NextAct::CorrectLogin => CommissionAction::CorrectedLogin.into(),
         NextAct::CheckNetwork => Action::TookToCheck,
         NextAct::GoOn => Action::WentOnWith(app.next_gateway()?.link.clone()),
     })
@@ -82,6 +83,7 @@ fn primary_act(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         Some(NextAct::Send) => Some(("Send", icon::SEND, is_right)),
         Some(NextAct::Correct) if blames_passphrase(app) => Some(("Correct the passphrase", icon::BACK, true)),
         Some(NextAct::Correct) => Some(("Try again", icon::REFRESH, true)),
+        Some(NextAct::CorrectLogin) => Some(("Correct the login", icon::BACK, true)),
         Some(NextAct::CheckNetwork) => Some(("Check the network", icon::CHECK, true)),
         Some(NextAct::GoOn) => Some((next.as_str(), icon::NEXT, true)),
         None => None,
