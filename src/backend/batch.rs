@@ -15,7 +15,7 @@ use crate::flow::batch::{self, Sessions, Steer};
 use crate::flow::commission::{Setup as SessionSetup, run as run_session};
 use crate::flow::port::{BatchRecords, Boxed};
 use crate::io::manifest;
-use crate::io::results::{self, ResultFile};
+use crate::io::results::{self, ResultFile, Whereabouts};
 use crate::model::batch::{
     Again, BatchHistory, BatchId, Checked, MAX_PARALLEL, ProfileFacts, RowHead, RowPlan, RowResult, Standing, Summary,
     Surroundings, check,
@@ -98,7 +98,7 @@ impl BatchJob {
         };
         let is_stopped = stop.clone();
         let run = tokio::spawn(batch::run(setup, steer, stop));
-        let is_in_place = self.pass_on(event_rx, file, &heads).await;
+        let file = self.pass_on(event_rx, file, &heads).await;
         let results = match run.await {
             Ok(results) => results,
             Err(error) => return JobEnd::Failed(crashed(&error)),
@@ -107,7 +107,7 @@ impl BatchJob {
         if let Some(destination) = out {
             let destination = Destination { existing: Existing::Replace, ..destination };
             let rows = heads.into_iter().zip(results).collect();
-            if let Err(problem) = put_in_order(destination, is_in_place, rows).await {
+            if let Err(problem) = put_in_order(destination, file, rows).await {
                 self.tell(BatchEvent::OutTrouble(problem)).await;
             }
         }
@@ -115,13 +115,13 @@ impl BatchJob {
         if *is_stopped.borrow() { JobEnd::Cancelled } else { JobEnd::Done { note: summary.words() } }
     }
 
-    /// Hands what the rows tell to the front end, and each end to the result file first. Whether that file has its name at the end.
+    /// Hands what the rows tell to the front end, and each end to the result file first. The file, as far as it could be written to.
     async fn pass_on(
         &self,
         mut events: mpsc::Receiver<BatchEvent>,
         file: Option<ResultFile>,
         heads: &[RowHead],
-    ) -> bool {
+    ) -> Option<Arc<Mutex<ResultFile>>> {
         let mut file = file.map(|file| Arc::new(Mutex::new(file)));
         while let Some(event) = events.recv().await {
             if let (BatchEvent::Row { index, state: RowState::Ended(result) }, Some(open)) = (&event, &file)
@@ -134,8 +134,7 @@ impl BatchJob {
             }
             self.tell(event).await;
         }
-        // One that could not be written to may be there all the same.
-        file.is_none_or(|file| file.lock().unwrap_or_else(PoisonError::into_inner).is_in_place())
+        file
     }
 
     async fn tell(&self, event: BatchEvent) {
@@ -144,7 +143,7 @@ impl BatchJob {
 
     async fn prepare(&self, start: BatchStart) -> Result<Prepared, Problem> {
         let BatchStart { source, parallel, wait, is_scanning, go_on, out } = start;
-        let mut out = out.map(|out| place_of_results(out, &source, go_on.is_some()));
+        let mut out = out.map(|out| place_of_results(out, &source));
         let records: Arc<dyn BatchRecords> = match &self.parts.records {
             Ok(records) => Arc::clone(records) as Arc<dyn BatchRecords>,
             Err(error) => return Err(error.explain()),
@@ -173,10 +172,20 @@ impl BatchJob {
             (Some(_), Some(id)) => records.batch(id).await.map_err(|error| error.explain())?,
             (Some(_), None) => records.last_batch(name.clone()).await.map_err(|error| error.explain())?,
         };
+        if go_on.is_some() {
+            // Over the results of these rows alone: those of others, and what a person added, stay.
+            let heads: Vec<RowHead> = plans.iter().map(RowPlan::head).collect();
+            out = out.map(|out| if results::are_of(&out, &heads) { Destination { existing: Existing::Replace, ..out } } else { out });
+        }
         let (batch, rows) = match (go_on, history) {
             (Some(again), Some(history)) => (history.id, stand(plans, &history, again)?),
             (Some(_), None) => return Err(no_earlier()),
             (None, _) => {
+                // Another window or terminal may be at the same manifest: its gateways would get two sessions at once.
+                let last = records.last_batch(name.clone()).await.map_err(|error| error.explain())?;
+                if name != SELECTION && last.is_some_and(|last| plans.iter().any(|plan| last.is_running(plan))) {
+                    return Err(still_running());
+                }
                 let batch = records.open_batch(name).await.map_err(|error| error.explain())?;
                 (batch, plans.into_iter().map(|plan| (plan, Standing::Open)).collect())
             }
@@ -318,14 +327,12 @@ fn secrets_of<'a>(plans: impl Iterator<Item = &'a RowPlan>) -> Vec<Secret<Vec<u8
     secrets
 }
 
-/// Where results go: never over the manifest, and over those of an earlier run only where this one goes on with it.
-fn place_of_results(out: Destination, source: &BatchSource, goes_on: bool) -> Destination {
-    let out = match source {
+/// Where results go: never over the manifest.
+fn place_of_results(out: Destination, source: &BatchSource) -> Destination {
+    match source {
         BatchSource::Manifest { path, .. } => out.made_from([path.clone()]),
         BatchSource::Selected { .. } => out,
-    };
-    let existing = if goes_on && results::is_there(&out) { Existing::Replace } else { out.existing };
-    Destination { existing, ..out }
+    }
 }
 
 async fn open_results(
@@ -351,16 +358,24 @@ async fn add_result(file: Arc<Mutex<ResultFile>>, head: RowHead, result: RowResu
     work.await.unwrap_or_else(|error| Err(crashed(&error)))
 }
 
-/// Writes all rows in order where they were written as they ended, unless that was a pipe: what went into it is there already.
+/// Writes all rows in order where they were written as they ended.
 async fn put_in_order(
     destination: Destination,
-    is_in_place: bool,
+    file: Option<Arc<Mutex<ResultFile>>>,
     rows: Vec<(RowHead, Option<RowResult>)>,
 ) -> Result<(), Problem> {
-    if !is_in_place {
-        return Err(results::none(destination.path()));
+    // One that could not be written to may be there all the same.
+    let whereabouts = file.map_or(Whereabouts::InPlace, |file| {
+        file.lock().unwrap_or_else(PoisonError::into_inner).whereabouts(&destination)
+    });
+    match whereabouts {
+        Whereabouts::Beside => Err(results::none(destination.path())),
+        Whereabouts::Replaced => Err(results::elsewhere(destination.path())),
+        Whereabouts::Gone => write_results(Destination { existing: Existing::Refuse, ..destination }, rows).await,
+        Whereabouts::InPlace if results::is_there(&destination) => write_results(destination, rows).await,
+        // A pipe: what went into it is there already.
+        Whereabouts::InPlace => Ok(()),
     }
-    if results::is_there(&destination) { write_results(destination, rows).await } else { Ok(()) }
 }
 
 /// Writes all rows to a file.

@@ -15,7 +15,7 @@ use super::output::{Exit, Output, tagged};
 use super::session::workers_gone;
 use super::{next_job, secret_input, site};
 use crate::backend::Handle;
-use crate::model::batch::{Again, Finding, NO_RESULTS, RowHead, RowResult, Summary};
+use crate::model::batch::{Again, Finding, NO_RESULTS, RESULTS_ELSEWHERE, RowHead, RowResult, Summary};
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
@@ -209,7 +209,7 @@ fn follow(handle: &mut Handle, job: JobId, site: Option<&Site>, args: &BatchArgs
                     }
                 }
                 BatchEvent::OutTrouble(problem) => {
-                    has_results &= problem.code != NO_RESULTS;
+                    has_results &= ![NO_RESULTS, RESULTS_ELSEWHERE].contains(&problem.code);
                     out.warning(&problem);
                 }
                 BatchEvent::Ended { summary, took } => ended = Some((summary, took)),

@@ -35,7 +35,7 @@ impl Exit {
     /// stands the one list of what is wrong input; see the codes of `docs/json-lines.md`.
     pub fn of(problem: &Problem) -> Self {
         const CANCELLED: [&str; 2] = ["secret.cancelled", "inspect.stopped"];
-        const INPUT: [&str; 57] = [
+        const INPUT: [&str; 58] = [
             "bench.address",
             "bench.name",
             "bench.no_port",
@@ -57,6 +57,7 @@ impl Exit {
             "files.not_a_file",
             "files.not_found",
             "files.not_text",
+            "files.records",
             "files.same_file",
             "files.too_large",
             "mqtt.address",

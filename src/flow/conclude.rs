@@ -244,7 +244,8 @@ pub fn asked_again(before: &Ground, end: &End, addresses: &[String], at: Duratio
                 (false, None) => format!("{still}has a network"),
             }
         }
-        Ground::Refused(refusal) => format!("reports {}", refusal.words),
+        // The error may be the one reported before: an answer alone doesn't take it back.
+        Ground::Refused(refusal) => format!("doesn't report a network; {} stands", refusal.words),
         Ground::FellBack => "is without a network".into(),
         Ground::OtherNetwork { name, .. } => format!("is on “{name}”"),
         Ground::OtherConnection { name } => format!("is on the network by its connection “{name}”"),

@@ -89,6 +89,12 @@ pub enum FilesError {
         /// Its path.
         path: String,
     },
+    /// It is one of the files of the records.
+    #[error("{path} belongs to the records")]
+    OwnFile {
+        /// Its path.
+        path: String,
+    },
     /// A program is writing to it.
     #[error("a program is writing to {path}")]
     InUse {
@@ -202,11 +208,17 @@ impl Explain for FilesError {
                 "The path, or a link, leads back to the source; nothing was changed",
                 "Choose another name",
             ),
+            Self::OwnFile { path } => Problem::new(
+                "files.records",
+                format!("{} belongs to the records", shown(path)),
+                "What is on record is never written over; nothing was changed",
+                "Choose another name or folder",
+            ),
             Self::InUse { path } => Problem::new(
                 "files.in_use",
                 format!("A program is writing to {}", shown(path)),
-                "A recording is running there; nothing was changed",
-                "Choose another name, or end that recording first",
+                "A recording, or the results of a batch, are being written there; nothing was changed",
+                "Choose another name, or end what runs there first",
             ),
             Self::NoFolder { path } => Problem::new(
                 "files.no_folder",
@@ -266,6 +278,9 @@ pub struct ProfileText {
 }
 
 impl DataDir {
+    /// What records are kept in, by name; SQLite has helpers beside its own.
+    pub(super) const RECORD_FILES: [&str; 4] = ["records.sqlite", "records.key", "records.reserve", "records.sync"];
+
     /// Uses the given folder or the platform's, and makes it if need be, for this account only.
     pub fn open(given: Option<&Path>) -> Result<Self, FilesError> {
         let root = match given {

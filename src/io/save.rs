@@ -15,7 +15,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 use super::files::{
-    FilesError, create_beside, create_new, folder, private, read_error, shown, sync_folder, write_error,
+    DataDir, FilesError, create_beside, create_new, folder, private, read_error, shown, sync_folder, write_error,
 };
 use crate::model::destination::{Destination, Existing, Fresh, Place, Saved};
 
@@ -369,10 +369,27 @@ fn follow(path: &Path) -> Result<PathBuf, FilesError> {
         match fs::read_link(&place) {
             Ok(target) => place = folder(&place).join(target),
             // Not a link, or nothing is there.
+            Err(_) if is_own(&place) => return Err(FilesError::OwnFile { path: shown(path) }),
             Err(_) => return Ok(place),
         }
     }
     Err(FilesError::NotWritten { path: shown(path), detail: "its links lead in a circle".into() })
+}
+
+/// Whether it is one of the files that this program keeps records in: whatever is allowed, what is on record is not written
+/// over.
+fn is_own(place: &Path) -> bool {
+    let folder = folder(place);
+    let is_data_folder = |folder: &Path| folder.join("records.sqlite").exists();
+    let name = place.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let is_of_records = DataDir::RECORD_FILES.iter().any(|own| name.strip_prefix(own).is_some_and(is_end_of_name));
+    let runs = folder.file_name().is_some_and(|name| name == "running");
+    (is_of_records && is_data_folder(folder)) || (runs && folder.parent().is_some_and(is_data_folder))
+}
+
+/// What follows the name of a file of the records: nothing, or what SQLite calls its helpers by.
+fn is_end_of_name(rest: &str) -> bool {
+    matches!(rest, "" | "-wal" | "-shm" | "-journal")
 }
 
 fn metadata(place: &Path) -> Result<Option<Metadata>, FilesError> {

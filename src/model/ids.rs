@@ -138,14 +138,14 @@ impl FromStr for LinkAddress {
             ("http", host) => {
                 let host = host.trim_start_matches("//").trim_end_matches('/');
                 if is_host(host, Port::MayBeThere) {
-                    Ok(Self::Http(host.to_ascii_lowercase()))
+                    Ok(Self::Http(one_host(host, Some(80))))
                 } else {
                     Err(bad(BAD_HOST))
                 }
             }
             (_, host) => {
                 if is_host(host, Port::MustBeThere) {
-                    Ok(Self::Udp(host.to_ascii_lowercase()))
+                    Ok(Self::Udp(one_host(host, None)))
                 } else {
                     Err(bad("after the host, a colon and the port are wanted"))
                 }
@@ -192,15 +192,35 @@ enum Port {
     MustBeThere,
 }
 
-/// A name or an address (IPv6 in brackets), and a port.
-fn is_host(text: &str, wanted: Port) -> bool {
-    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+/// The host, without the brackets of an IPv6 address, and its port.
+fn parts(text: &str) -> (&str, Option<&str>) {
+    match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, rest)) => (host, rest.strip_prefix(':')),
         None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
-    };
+    }
+}
+
+/// A name or an address (IPv6 in brackets), and a port.
+fn is_host(text: &str, wanted: Port) -> bool {
+    let (host, port) = parts(text);
     let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
     let is_clean = !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '%']);
     is_clean && port.map_or(wanted == Port::MayBeThere, is_port)
+}
+
+/// A host and its port in the one form of both: in small letters, numbers without leading zeros, and without the usual port.
+fn one_host(text: &str, usual: Option<u16>) -> String {
+    let (host, port) = parts(text);
+    let octets: Option<Vec<u8>> = host.split('.').map(|octet| octet.parse().ok()).collect();
+    let host = match octets.as_deref() {
+        Some([a, b, c, d]) => std::net::Ipv4Addr::new(*a, *b, *c, *d).to_string(),
+        _ => host.to_ascii_lowercase(),
+    };
+    let host = if text.starts_with('[') { format!("[{host}]") } else { host };
+    match port.and_then(|port| port.parse::<u16>().ok()).filter(|port| Some(*port) != usual) {
+        Some(port) => format!("{host}:{port}"),
+        None => host,
+    }
 }
 
 /// The text is no address of a link.
@@ -228,12 +248,18 @@ mod tests {
             "ble:C4:4F:33:00:12:AF",
             "http:192.168.4.1",
             "http:192.168.4.1:8080",
-            "http:[fe80::1]:80",
+            "http:[fe80::1]:8080",
             "udp:127.0.0.1:1337",
         ] {
             assert_eq!(text.parse::<LinkAddress>().map(|link| link.to_string()), Ok(text.to_owned()));
         }
         assert_eq!("/dev/pts/4".parse(), Ok(LinkAddress::Serial("/dev/pts/4".into())));
+        for text in ["http:192.0.2.7:80", "http:192.0.2.007", "HTTP:192.0.2.7:080", "http:192.0.2.7/"] {
+            assert_eq!(text.parse(), Ok(LinkAddress::Http("192.0.2.7".into())), "{text}");
+        }
+        assert_eq!("http:GW.local:08080".parse(), Ok(LinkAddress::Http("gw.local:8080".into())));
+        assert_eq!("http:[FE80::1]:80".parse(), Ok(LinkAddress::Http("[fe80::1]".into())));
+        assert_eq!("udp:192.0.2.7:01337".parse(), Ok(LinkAddress::Udp("192.0.2.7:1337".into())));
         assert_eq!("BLE:c4:4f".parse(), Ok(LinkAddress::Ble("C4:4F".into())));
         for path in ["C:\\port", "COM7:", "/dev/serial/by-path/pci-0000:00:14.0"] {
             assert_eq!(path.parse(), Ok(LinkAddress::Serial(path.into())));

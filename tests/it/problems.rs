@@ -361,6 +361,7 @@ fn files() -> Vec<FilesError> {
         FilesError::NotText { path: path() },
         FilesError::DiskFull { path: path() },
         FilesError::InUse { path: path() },
+        FilesError::OwnFile { path: path() },
         FilesError::NotRead { path: path(), detail: detail() },
         FilesError::NotWritten { path: path(), detail: detail() },
     ]

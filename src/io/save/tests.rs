@@ -229,3 +229,33 @@ mod unix {
         assert_eq!(code(save(&Destination::file(folder.path().join("x".repeat(256))), b"x")), "files.not_written");
     }
 }
+
+#[test]
+fn the_files_of_the_records_are_never_written_over_whatever_is_allowed() {
+    let (folder, export) = place();
+    let named = |name: &str| folder.path().join(name);
+    fs::create_dir(named("running")).unwrap();
+    let own = ["records.sqlite", "records.key", "records.reserve", "records.sync", "running/1"];
+    for name in own {
+        fs::write(named(name), "precious").unwrap();
+    }
+    // What SQLite makes when it needs it is as little anybody's to make.
+    let others = ["records.sqlite-wal", "records.sqlite-shm", "records.sqlite-journal"];
+    for name in own.iter().chain(&others) {
+        let destination = Destination::replacing(named(name));
+        assert_eq!(code(save(&destination, b"x")), "files.records", "{name}");
+        assert_eq!(code(grow(&destination)), "files.records", "{name}");
+        assert_eq!(code(check(&destination)), "files.records", "{name}");
+        assert_eq!(code(append(&named(name))), "files.records", "{name}");
+    }
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(named("records.sqlite"), named("link.csv")).unwrap();
+        assert_eq!(code(save(&Destination::replacing(named("link.csv")), b"x")), "files.records");
+    }
+    assert!(own.iter().all(|name| fs::read(named(name)).unwrap() == b"precious"));
+    assert!(others.iter().all(|name| !named(name).exists()));
+    // Beside them anything may lie.
+    save(&Destination::file(&export), b"x").unwrap();
+    save(&Destination::file(named("records.csv")), b"x").unwrap();
+}

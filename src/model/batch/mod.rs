@@ -214,6 +214,8 @@ const VERIFY: &str = "Verify on the device whether it joined, then retry it";
 pub const GO_ON: &str = "Go on with the batch: what succeeded isn't repeated";
 /// Code of results that were not written, since no row ended.
 pub const NO_RESULTS: &str = "results.none";
+/// The code of the problem where results went to a file that isn't at its path any more.
+pub const RESULTS_ELSEWHERE: &str = "results.elsewhere";
 
 /// What came of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
