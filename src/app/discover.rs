@@ -442,7 +442,8 @@ impl Discover {
             DiscoverAction::Marked(link) => self.mark(link),
             DiscoverAction::Extended(link) => {
                 let both = [self.selected.replace(link.clone()), Some(link)];
-                let present: Vec<LinkAddress> = both.into_iter().flatten().filter(|link| self.is_present(link)).collect();
+                let present: Vec<LinkAddress> =
+                    both.into_iter().flatten().filter(|link| self.is_present(link)).collect();
                 self.marked.extend(present);
             }
             DiscoverAction::Moved(link) => {

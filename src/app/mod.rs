@@ -605,7 +605,8 @@ impl App {
         let Self { batch, catalog, jobs, toasts, .. } = self;
         let mut commands = batch.act(action, &mut Desk { catalog, jobs, toasts, now });
         if takes_selected {
-            let acts = if self.removals.is_open() { [RemovalsAction::Closed, RemovalsAction::Opened].as_slice() } else { &[] };
+            let acts =
+                if self.removals.is_open() { [RemovalsAction::Closed, RemovalsAction::Opened].as_slice() } else { &[] };
             commands.extend(acts.iter().cloned().flat_map(|act| self.on_removals(act, now)));
             self.take_marked();
         }

@@ -953,7 +953,10 @@ fn gateways_apart_from_each_other_are_selected_by_keyboard_and_those_between_by_
     bench.act(DiscoverAction::Moved(link("/dev/ttyUSB2")));
     assert_eq!(bench.app.detail(), gateways::Detail::Gateway, "going past a row does not select it");
     bench.act(DiscoverAction::Marked(link("/dev/ttyUSB2")));
-    assert_eq!((marked(&bench), bench.app.detail()), (vec!["/dev/ttyUSB0".into(), "/dev/ttyUSB2".into()], Detail::Batch));
+    assert_eq!(
+        (marked(&bench), bench.app.detail()),
+        (vec!["/dev/ttyUSB0".into(), "/dev/ttyUSB2".into()], Detail::Batch)
+    );
 
     bench.act(DiscoverAction::Selected(link("/dev/ttyUSB3")));
     bench.act(DiscoverAction::MarkedTo(link("/dev/ttyUSB1")));

@@ -175,7 +175,9 @@ impl BatchJob {
         if go_on.is_some() {
             // Over the results of these rows alone: those of others, and what a person added, stay.
             let heads: Vec<RowHead> = plans.iter().map(RowPlan::head).collect();
-            out = out.map(|out| if results::are_of(&out, &heads) { Destination { existing: Existing::Replace, ..out } } else { out });
+            out = out.map(|out| {
+                if results::are_of(&out, &heads) { Destination { existing: Existing::Replace, ..out } } else { out }
+            });
         }
         let (batch, rows) = match (go_on, history) {
             (Some(again), Some(history)) => (history.id, stand(plans, &history, again)?),

@@ -119,7 +119,8 @@ fn summary(facts: &Facts<'_>) -> (&'static str, String) {
     match &facts.end.ground {
         Ground::Joined { is_late, is_named, .. } => {
             let code = if *is_late { codes.joined_late } else { codes.joined };
-            let reports = if *is_late { "reports, later than expected, that it joined" } else { "reports that it joined" };
+            let reports =
+                if *is_late { "reports, later than expected, that it joined" } else { "reports that it joined" };
             // Without a name nobody saw which network it joined.
             let summary = if *is_named {
                 format!("The gateway {reports} “{ssid}”")

@@ -200,10 +200,12 @@ impl Run {
 
     /// The row that the round waits for when few are left, and since when: that which was begun first.
     pub fn waits_for(&self) -> Option<(&PlannedRow, Instant)> {
-        let looking = self.rows.iter().zip(&self.plan.as_ref()?.rows);
-        let mut looking = looking.filter_map(|(row, planned)| Some((planned, row.looking_since?)));
-        let is_near_end = self.counts.open <= FEW;
-        looking.by_ref().min_by_key(|(_, since)| *since).filter(|_| is_near_end)
+        if self.counts.open > FEW {
+            return None;
+        }
+        let rows = self.rows.iter().zip(&self.plan.as_ref()?.rows);
+        let looking = rows.filter_map(|(row, planned)| Some((planned, row.looking_since?)));
+        looking.min_by_key(|(_, since)| *since)
     }
 
     /// How a row is shown. One that never ran shows no verdict of the network.
@@ -310,7 +312,9 @@ impl Run {
         let mut meant =
             interfaces.filter(|own| if from.is_empty() { own.is_default } else { is_meant(&own.name, &own.addresses) });
         match meant.next() {
-            Some(own) => words::vantage(self.is_of_gateway(), &own.name, own.addresses.first().map_or("", String::as_str)),
+            Some(own) => {
+                words::vantage(self.is_of_gateway(), &own.name, own.addresses.first().map_or("", String::as_str))
+            }
             None => words::vantage(self.is_of_gateway(), "", from),
         }
     }

@@ -422,5 +422,6 @@ pub mod ui {
     /// The empty list.
     pub const STARTING: &str = "Preparing the check…";
     /// On the result card of a gateway that joined.
-    pub const JOINED: &str = "Check that this network lets the gateway reach its vendor's servers, then go on with the next gateway";
+    pub const JOINED: &str =
+        "Check that this network lets the gateway reach its vendor's servers, then go on with the next gateway";
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use egui::{
-    Align, Align2, Color32, Galley, Layout, Rect, RichText, Role, ScrollArea, Sense, TextEdit, Ui, UiBuilder, WidgetInfo, pos2,
-    vec2,
+    Align, Align2, Color32, Galley, Layout, Rect, RichText, Role, ScrollArea, Sense, TextEdit, Ui, UiBuilder,
+    WidgetInfo, pos2, vec2,
 };
 
 use super::short_place;
@@ -421,8 +421,13 @@ fn heads(ui: &mut Ui, batch: &Batch, (name_width, link_width): (f32, f32)) {
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEAD_HEIGHT), Sense::hover());
     let mut left = rect.left() + 8.0;
     let last = if batch.was_begun() { "Outcome" } else { "Network" };
-    let columns =
-        [("Row", NUMBER_WIDTH), ("Name", name_width), ("Link", link_width), ("State", STATE_WIDTH), (last, f32::INFINITY)];
+    let columns = [
+        ("Row", NUMBER_WIDTH),
+        ("Name", name_width),
+        ("Link", link_width),
+        ("State", STATE_WIDTH),
+        (last, f32::INFINITY),
+    ];
     for (title, width) in columns {
         let right = (left + width).min(rect.right());
         let at = Rect::from_min_max(pos2(left, rect.top()), pos2(right, rect.bottom()));
