@@ -201,6 +201,16 @@ fn hang(
 }
 
 fn no_network(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Option<Finding> {
+    let was_reached = |row: &RowVerdict| {
+        matches!(row.state, RowState::Pass | RowState::PassWithNote | RowState::Sampled) && row.step.is_some()
+    };
+    if rows.iter().any(was_reached) {
+        // There is a network: what couldn't be asked for is a name alone.
+        for row in rows.iter_mut().filter(|row| row.reason == Reason::NoNetwork) {
+            (row.reason, row.confidence) = (Reason::DnsUnclear, Confidence::Low);
+        }
+        return None;
+    }
     let has_address = |text: &String| {
         super::here::with_prefix(text).is_some_and(|(ip, _)| !ip.is_loopback() && !dns::is_leading_nowhere(ip))
     };
