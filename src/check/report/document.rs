@@ -213,7 +213,7 @@ impl Builder<'_> {
             verdict,
             tone,
             banners: self.banners(),
-            overrides: evidence.about.overrides.iter().map(|line| self.safe(line)).collect(),
+            overrides: self.overrides().iter().map(|line| self.safe(line)).collect(),
             facts: self.facts(),
             troubles: troubles.collect(),
             sides: self.sides(),
@@ -228,6 +228,16 @@ impl Builder<'_> {
     /// A text of anybody, as it may be shown.
     fn safe(&self, text: &str) -> String {
         self.mask.text(&visible(text, LONGEST))
+    }
+
+    /// What was looked for elsewhere than at the vendor's, by this run or by the laptop's beside it.
+    fn overrides(&self) -> &[String] {
+        let own = &self.input.evidence.about.overrides;
+        if own.is_empty() { self.overrides_beside() } else { own }
+    }
+
+    fn overrides_beside(&self) -> &[String] {
+        self.input.beside.map_or(&[], |beside| &beside.evidence.about.overrides)
     }
 
     fn sides(&self) -> Vec<Side> {
@@ -267,6 +277,9 @@ impl Builder<'_> {
         let mut banners = Vec::new();
         if !about.overrides.is_empty() {
             banners.push("An override file was used: packets went to other places than the vendor names. This doesn't count as evidence for a site".to_owned());
+        }
+        if about.overrides.is_empty() && !self.overrides_beside().is_empty() {
+            banners.push("An override file was used on the laptop's side: its packets went to other places than the vendor names. That side doesn't count as evidence for a site".to_owned());
         }
         if self.mask.is_masking() || about.is_masked {
             banners.push("Addresses inside the site are masked".to_owned());

@@ -266,6 +266,19 @@ fn rules_are_merged_by_destination_and_all_of_them_can_be_had() {
 }
 
 #[test]
+fn a_side_that_rests_on_overrides_says_so_in_a_report_of_both() {
+    let run = Run::new(1, "Cloud", "CA");
+    let mut laptop = run.evidence.clone();
+    laptop.about.overrides = vec!["h1.cloud.example leads to 198.18.0.1:443".into()];
+    let beside = Beside::new(&profile_of(1, "Cloud"), laptop);
+    let page = html(&Input { beside: Some(&beside), ..run.input(false) });
+    for part in ["used on the laptop&#39;s side", "h1.cloud.example leads to 198.18.0.1:443"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!html(&run.input(false)).contains("override file"));
+}
+
+#[test]
 fn masked_addresses_are_nowhere_in_any_form() {
     let mut run = Run::new(1, "Cloud", "Appliance at 10.20.30.1, via10.20.30.40 and [fe80::abcd]:443");
     run.evidence.about.overrides = vec!["h1.cloud.example leads to 10.20.30.1:443".into()];

@@ -173,7 +173,11 @@ fn vantage(check: &NetworkCheck, pass: &Pass<'_>) -> String {
 
 /// Whether an override file is in force: always in sight.
 fn overrides(ui: &mut Ui, check: &NetworkCheck) {
-    let overrides = check.run().and_then(Run::plan).map_or(&[][..], |plan| plan.about.overrides.as_slice());
+    let own = check.run().and_then(Run::plan).map_or(&[][..], |plan| plan.about.overrides.as_slice());
+    // What is told of the laptop beside the gateway rests on the laptop's.
+    let beside = || check.run().and_then(|run| run.beside.as_ref());
+    let overrides =
+        if own.is_empty() { beside().map_or(own, |beside| beside.evidence.about.overrides.as_slice()) } else { own };
     if !overrides.is_empty() {
         let colour = palette(ui).warn;
         let shown = ui.scope(|ui| notice(ui, colour, icon::WARNING, &words::overrides(overrides.len())));
