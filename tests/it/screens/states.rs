@@ -237,6 +237,15 @@ pub(crate) const STATES: &[State] = &[
         },
     },
     State { name: "set_up_tokens_sent", plant: Stage::tokens_sent },
+    State {
+        name: "set_up_joined_without_its_tokens",
+        plant: |stage| {
+            let job = stage.tokens();
+            stage.fill("Site-Office", "correct horse battery");
+            stage.act(CommissionAction::Sent);
+            stage.ended_as(job, Verdict::Joined);
+        },
+    },
     State { name: "set_up_no_wifi", plant: Stage::no_wifi },
     State { name: "set_up_reprovision_dialog", plant: Stage::reprovision },
     State {

@@ -13,12 +13,15 @@ use crate::ui::gateways::telemetry;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, short};
 use crate::ui::theme::{GRID, icon_font, palette, section, tint};
-use crate::ui::widgets::{Button, copyable, group, muted, reveal_once, strong};
+use crate::ui::widgets::{Button, copyable, group, muted, notice, reveal_once, strong};
 
 pub(super) fn show(ui: &mut Ui, app: &App, session: &Session, outcome: &Outcome, pass: &mut Pass<'_>) {
     group(ui, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
         verdict(ui, session, outcome);
+        if outcome.verdict == Verdict::Joined {
+            not_sent(ui, app, session);
+        }
         addresses(ui, outcome, pass);
         ui.spacing_mut().interact_size.y = 20.0;
         causes(ui, outcome);
@@ -61,6 +64,15 @@ fn verdict(ui: &mut Ui, session: &Session, outcome: &Outcome) {
             });
         });
     });
+}
+
+/// What the profile wants on the gateway beside its network, and this session didn't send: to have joined isn't all of it.
+fn not_sent(ui: &mut Ui, app: &App, session: &Session) {
+    let rows = app.commission.token_rows(app.catalog());
+    for row in rows.iter().filter(|row| session.token(&row.id).is_none()) {
+        let text = format!("{} wasn't sent in this session. {}", row.id, row.purpose);
+        notice(ui, palette(ui).warn, icon::WARNING, &text);
+    }
 }
 
 fn addresses(ui: &mut Ui, outcome: &Outcome, pass: &mut Pass<'_>) {
