@@ -125,7 +125,8 @@ fn why(app: &App, row: &Sighting) -> String {
     };
     let stand = app.discover.stand(row).because;
     let tied = app.discover.links_of(&row.link).map(|(_, proof)| proof.because().to_owned());
-    [Some(stand), answered, because, tied].into_iter().flatten().collect::<Vec<_>>().join(". ")
+    // What it reports itself says more than what its port looks like, which stands among what was seen.
+    [Some(stand), answered.or(because), tied].into_iter().flatten().collect::<Vec<_>>().join(". ")
 }
 
 /// What can be done with it; the act that goes on stands at the edge.
