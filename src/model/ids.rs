@@ -213,7 +213,7 @@ fn one_host(text: &str, usual: Option<u16>) -> String {
     let (host, port) = parts(text);
     let octets: Option<Vec<u8>> = host.split('.').map(|octet| octet.parse().ok()).collect();
     let host = match octets.as_deref() {
-        Some([a, b, c, d]) => std::net::Ipv4Addr::new(*a, *b, *c, *d).to_string(),
+        Some([a, b, c, d]) => format!("{a}.{b}.{c}.{d}"),
         _ => host.to_ascii_lowercase(),
     };
     let host = if text.starts_with('[') { format!("[{host}]") } else { host };

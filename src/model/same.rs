@@ -4,10 +4,8 @@
 //! that one chip numbers in a row. An equal name proves nothing, and neither does a number that turns up twice over the same
 //! kind of link: gateways that were copied from one image share it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::BuildHasher as _;
-
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use super::gateway::PortFacts;
 use super::ids::{LinkAddress, LinkKind};
@@ -178,15 +176,16 @@ impl Ties {
 }
 
 /// The keys that more than one link has, with those links. Nearly always there are none, which sums alone tell.
-fn held_by_several<'a>(seen: &[Seen<'a>]) -> FxHashMap<Key<'a>, Vec<Holder>> {
-    let sum = |key: &Key<'_>| FxBuildHasher.hash_one(key);
+fn held_by_several<'a>(seen: &[Seen<'a>]) -> HashMap<Key<'a>, Vec<Holder>> {
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    let sum = |key: &Key<'_>| hasher.hash_one(key);
     let mut sums: Vec<u64> = Vec::with_capacity(seen.len() * 2);
     for one in seen {
         for_each_key(one, |key, _| sums.push(sum(&key)));
     }
     sums.sort_unstable();
     let twice: Vec<u64> = sums.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
-    let mut holders: FxHashMap<Key<'a>, Vec<Holder>> = FxHashMap::default();
+    let mut holders: HashMap<Key<'a>, Vec<Holder>> = HashMap::new();
     if twice.is_empty() {
         return holders;
     }
