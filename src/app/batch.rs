@@ -22,7 +22,7 @@ use crate::model::secret::Secret;
 use crate::model::wifi::WifiRules;
 use crate::msg::batch::{BatchCommand, BatchEvent, BatchSource, BatchStart, ManifestCheck, RowState};
 use crate::msg::{Command, JobEnd};
-use crate::profile::site::{Comparison, Found, Site, compare};
+use crate::profile::site::{Comparison, Found, Site, compare_reached};
 
 /// How long to wait for gateways that are to be plugged in.
 const WAIT: Duration = Duration::from_mins(5);
@@ -203,12 +203,7 @@ impl Batch {
         let of = |row: &Row| result(&row.state).and_then(|result| Found::of_row(site, &row.head, result));
         // Those that were selected are some of the site's, and say nothing of the others.
         let has_ended = self.ended.is_some() && !self.is_running() && matches!(self.source, Source::Manifest(_));
-        has_ended.then(|| {
-            let mut found: Vec<Found> = self.rows.iter().filter_map(of).collect();
-            let reached: BTreeSet<String> = found.iter().map(|one| one.link.clone()).collect();
-            found.extend(seen.filter(|one| !reached.contains(&one.link)));
-            compare(site, &found)
-        })
+        has_ended.then(|| compare_reached(site, self.rows.iter().filter_map(of).collect(), seen))
     }
 
     /// What came of a gateway in this batch.

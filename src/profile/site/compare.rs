@@ -1,5 +1,7 @@
 //! What was found, held against what is expected. What nobody told is said to be not checked, never to be right.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{ExpectedGateway, Site};
@@ -202,6 +204,17 @@ impl Comparison {
     }
 }
 
+/// Holds the gateways that something was done with against the site. Others that are in sight are not missing from it, and
+/// where the site doesn't expect them, they are none of its business.
+pub fn compare_reached(site: &Site, mut reached: Vec<Found>, in_sight: impl Iterator<Item = Found>) -> Comparison {
+    let links: BTreeSet<String> = reached.iter().map(|one| one.link.clone()).collect();
+    reached.extend(in_sight.filter(|one| !links.contains(&one.link)));
+    let mut compared = compare(site, &reached);
+    let is_of_it = |line: &Line| line.fit != Fit::Extra || line.link.as_ref().is_some_and(|link| links.contains(link));
+    compared.lines.retain(is_of_it);
+    compared
+}
+
 /// Holds what was found against the site. Each found gateway stands for one expected one at most; what ties them most
 /// surely goes first.
 pub fn compare(site: &Site, found: &[Found]) -> Comparison {
@@ -339,6 +352,18 @@ mod tests {
         let by = Some(Way::SerialNumber);
         assert_eq!(fits, [("A", Fit::AsExpected, by), ("B", Fit::AsExpected, by), ("C", Fit::Missing, None)]);
         assert_eq!(compared.lines[0].not_checked, [Fact::Firmware, Fact::Profile], "nobody told them");
+    }
+
+    #[test]
+    fn what_is_in_sight_is_not_missing_and_no_extra_gateway_of_what_was_done() {
+        let reached = vec![found("serial:/dev/ttyUSB0", Some("S1"))];
+        let in_sight =
+            [found("serial:/dev/ttyUSB0", None), found("serial:/dev/ttyUSB1", Some("S2")), found("ble:AA", None)];
+        let compared = compare_reached(&parse_site("s", SITE).unwrap(), reached, in_sight.into_iter());
+        assert_eq!(compared.words(), "2 as expected, 0 different, 1 missing, 0 not expected");
+        let reached = vec![found("ble:AA", None)];
+        let compared = compare_reached(&parse_site("s", SITE).unwrap(), reached, std::iter::empty());
+        assert_eq!(compared.words(), "0 as expected, 0 different, 3 missing, 1 not expected");
     }
 
     #[test]

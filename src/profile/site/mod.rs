@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use compare::{Comparison, Fact, Fit, Found, Line, Mismatch, Way, compare, is_of_site};
+pub use compare::{Comparison, Fact, Fit, Found, Line, Mismatch, Way, compare, compare_reached, is_of_site};
 pub use load::parse_site;
 
 use super::catalog::Catalog;
