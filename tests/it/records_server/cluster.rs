@@ -36,8 +36,18 @@ impl Cluster {
         ) {
             return None;
         }
-        let mut cluster =
-            Self { folder: folder_for_all_accounts(), programs: programs?, port: free_port(), options: Vec::new() };
+        let folder = folder_for_all_accounts();
+        // Root without capabilities, as in some containers, is kept from what root usually may.
+        let can_be_handed_over = || {
+            let trial = folder.path().join("trial");
+            std::fs::write(&trial, "").unwrap();
+            chown(&trial, Some(NOBODY), Some(NOBODY)).is_ok()
+        };
+        let why = "PostgreSQL refuses root, and root may not act as another account here";
+        if !peers::require("another account", !is_root() || can_be_handed_over(), why) {
+            return None;
+        }
+        let mut cluster = Self { folder, programs: programs?, port: free_port(), options: Vec::new() };
         for name in ["data", "run"] {
             let folder = cluster.path(name);
             std::fs::create_dir(&folder).unwrap();
