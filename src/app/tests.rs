@@ -33,6 +33,17 @@ impl Bench {
         bench
     }
 
+    /// All gateways are a batch, which the workers began under that number.
+    fn begin_batch(&mut self, batch: crate::model::batch::BatchId) -> JobId {
+        self.act(DiscoverAction::MarkedAll);
+        self.app.batch.draft.ssid = "Office".into();
+        self.app.batch.draft.passphrase = Secret::new("correct horse".into());
+        let (job, _) = batch_start(self.act(BatchAction::Started(None)));
+        let rows = self.app.batch.rows().iter().map(|row| row.head.clone()).collect();
+        self.apply(Event::BatchProgressed { job, event: BatchEvent::Began { batch, rows } });
+        job
+    }
+
     fn plug_in(&mut self, path: &str) {
         let sighting = Sighting {
             link: link(path),
@@ -691,13 +702,7 @@ fn several_selected_gateways_are_a_batch_with_one_network() {
 #[test]
 fn what_became_of_a_batch_stays_until_a_person_takes_the_gateways_selected_meanwhile() {
     let mut bench = Bench::new();
-    bench.act(DiscoverAction::MarkedAll);
-    bench.app.batch.draft.ssid = "Office".into();
-    bench.app.batch.draft.passphrase = Secret::new("correct horse".into());
-    let (job, _) = batch_start(bench.act(BatchAction::Started(None)));
-    let rows = bench.app.batch.rows().iter().map(|row| row.head.clone()).collect();
-    let told = |event| Event::BatchProgressed { job, event };
-    bench.apply(told(crate::msg::batch::BatchEvent::Began { batch: crate::model::batch::BatchId(1), rows }));
+    let job = bench.begin_batch(crate::model::batch::BatchId(1));
     assert_eq!(bench.app.selected_beside(), None, "it runs");
     bench.apply(Event::JobFinished { job, end: JobEnd::Cancelled });
     assert_eq!(bench.app.selected_beside(), None, "they are those shown");
@@ -745,13 +750,8 @@ fn a_batch_says_which_of_its_gateways_have_a_network_already() {
 #[test]
 fn a_batch_goes_on_under_its_number_and_hears_no_late_word() {
     let mut bench = Bench::new();
-    bench.act(DiscoverAction::MarkedAll);
-    bench.app.batch.draft.ssid = "Office".into();
-    bench.app.batch.draft.passphrase = Secret::new("correct horse".into());
-    let (job, _) = batch_start(bench.act(BatchAction::Started(None)));
-    let rows = bench.app.batch.rows().iter().map(|row| row.head.clone()).collect();
     let number = crate::model::batch::BatchId(7);
-    bench.apply(Event::BatchProgressed { job, event: BatchEvent::Began { batch: number, rows } });
+    let job = bench.begin_batch(number);
     let refused = RowResult::without_session(RowOutcome::Refused, "improv.test", "No".into(), "Try".into());
     let ended = |result: &RowResult| RowState::Ended(Box::new(result.clone()));
     bench.apply(Event::BatchProgressed { job, event: BatchEvent::Row { index: 0, state: ended(&refused) } });

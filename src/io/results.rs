@@ -3,6 +3,7 @@
 //! A file that was cut off lacks its last line, which counts the outcomes. A row that was done again has a second line
 //! until then; the later one counts. Cells are made safe to show and never begin a formula.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -75,7 +76,7 @@ impl ResultFile {
 
 /// Whether the file there holds results of these rows and nothing else: a run that goes on with them may replace it.
 pub fn are_of(destination: &Destination, heads: &[RowHead]) -> bool {
-    let by_row: std::collections::BTreeMap<String, String> =
+    let by_row: BTreeMap<String, String> =
         heads.iter().map(|head| (head.row.to_string(), format!("{},{},", head.row, cell(&head.name)))).collect();
     let is_known = |line: &str| {
         let begins = line.split(',').next().and_then(|row| by_row.get(row));

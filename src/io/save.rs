@@ -379,7 +379,9 @@ fn follow(path: &Path) -> Result<PathBuf, FilesError> {
 /// Whether it is one of the files that this program keeps records in: whatever is allowed, what is on record is not written
 /// over.
 fn is_own(place: &Path) -> bool {
-    let folder = folder(place);
+    // Named from within the folder it has no parent to be known by.
+    let place = std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
+    let folder = folder(&place);
     let is_data_folder = |folder: &Path| folder.join("records.sqlite").exists();
     let name = place.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let is_of_records = DataDir::RECORD_FILES.iter().any(|own| name.strip_prefix(own).is_some_and(is_end_of_name));

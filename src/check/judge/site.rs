@@ -201,9 +201,7 @@ fn hang(
 }
 
 fn no_network(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Option<Finding> {
-    let was_reached = |row: &RowVerdict| {
-        matches!(row.state, RowState::Pass | RowState::PassWithNote | RowState::Sampled) && row.step.is_some()
-    };
+    let was_reached = |row: &RowVerdict| row.state.is_good() && row.step.is_some();
     if rows.iter().any(was_reached) {
         // There is a network: what couldn't be asked for is a name alone.
         for row in rows.iter_mut().filter(|row| row.reason == Reason::NoNetwork) {
