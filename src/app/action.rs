@@ -49,6 +49,8 @@ pub enum Action {
     TookToTelemetry,
     /// Goes on with the next gateway and the same network.
     WentOnWith(LinkAddress),
+    /// Wants to go on with the next gateway, whichever that is.
+    WentOn,
     /// Something on Batch.
     Batch(BatchAction),
     /// Something on several gateways that are to be removed.

@@ -48,6 +48,8 @@ pub enum BatchAction {
     Cleared,
     /// Puts what ended away and takes the gateways that are selected now.
     TookSelected,
+    /// Closes the sessions and terminals that hold its gateways.
+    LetGo,
 }
 
 /// A gateway that was marked in the list.
@@ -263,6 +265,8 @@ impl Batch {
                 }
                 Vec::new()
             }
+            // The app does it: what holds a gateway is none of the batch's.
+            BatchAction::LetGo => Vec::new(),
         }
     }
 

@@ -5,6 +5,7 @@
 mod arrange;
 mod asking;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use crate::model::order::place_of_kind;
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::record::JobRecord;
-use crate::model::same::{Gateway, Marks, Proof, Ties};
+use crate::model::same::{Gateway, Marks, Proof, Seen, Ties};
 use crate::model::standing::{Done, Stand, failed_at, is_named_in, remembered, stand, takes_back};
 use crate::model::text::visible;
 use crate::model::word::{Word as _, words};
@@ -62,8 +63,8 @@ pub enum ListLine {
     },
     /// The head of what is here beside that.
     Found(usize),
-    /// A gateway.
-    Row(LinkAddress),
+    /// A gateway, by its place among those shown.
+    Row(usize),
     /// A gateway that the site expects and that is not here.
     Missing(String),
 }
@@ -185,11 +186,22 @@ pub struct Discover {
     marked: BTreeSet<LinkAddress>,
     waiting: VecDeque<LinkAddress>,
     counts: Counts,
-    is_stale: bool,
+    stale: Stale,
+}
+
+/// What has to be found out anew before the next frame: each costs a walk over all rows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stale {
+    /// Which rows are shown, and in which order.
+    order: bool,
+    /// Which links lead to the same gateway; found out with the order.
+    ties: bool,
     /// A row came since the list was put in order.
-    has_new: bool,
-    is_askable_stale: bool,
-    is_on_air_stale: bool,
+    has_new_rows: bool,
+    /// How many shown rows can be asked.
+    askable: bool,
+    /// How many devices are heard.
+    on_air: bool,
 }
 
 /// What is told of all rows: found out when one of them changed, not in each frame.
@@ -244,7 +256,8 @@ impl Discover {
     pub fn chosen_line(&self) -> Option<usize> {
         let selected = self.selected.as_ref()?;
         let links: Vec<&LinkAddress> = std::iter::once(selected).chain(self.ties.beside(selected)).collect();
-        self.lines.iter().position(|line| matches!(line, ListLine::Row(link) if links.contains(&link)))
+        let place = self.shown.iter().position(|link| links.contains(&link))?;
+        self.lines.iter().position(|line| *line == ListLine::Row(place))
     }
 
     /// Whether a gateway is shown by this link: the one a person is at or chose, else the first that is there.
@@ -268,7 +281,7 @@ impl Discover {
     /// The gateway behind the link reported what no other one has.
     pub(super) fn learn(&mut self, link: &LinkAddress, marks: Marks) {
         self.marks.entry(link.clone()).or_default().learn(marks);
-        self.is_stale = true;
+        (self.stale.order, self.stale.ties) = (true, true);
     }
 
     /// Reaches a gateway by another of its links.
@@ -398,7 +411,7 @@ impl Discover {
         let mut taken = Vec::new();
         for link in links {
             let Some(row) = self.rows.get(link).filter(|row| row.is_present) else { continue };
-            let mut name = display_name(row);
+            let mut name = display_name(row).into_owned();
             if !names.insert(name.clone()) {
                 name = format!("{name}, {}", link.place());
                 names.insert(name.clone());
@@ -425,7 +438,7 @@ impl Discover {
         let is_another =
             |other: &&Sighting| other.link != *link && !self.ties.beside(link).any(|tied| *tied == other.link);
         let has_twin = self.rows().filter(is_another).any(|other| other.is_present && display_name(other) == name);
-        if has_twin { format!("{name}, {}", link.place()) } else { name }
+        if has_twin { format!("{name}, {}", link.place()) } else { name.into_owned() }
     }
 
     /// The order of the list.
@@ -486,7 +499,7 @@ impl Discover {
     /// Orders the list as it was ordered in an earlier run.
     pub(super) fn order_by(&mut self, word: &str) {
         self.sort = SortKey::ALL.iter().copied().find(|key| key.as_str() == word).unwrap_or_default();
-        self.is_stale = true;
+        self.stale.order = true;
     }
 
     /// This program did something with a gateway, is at it or will be; or what it did counts no more.
@@ -509,7 +522,7 @@ impl Discover {
     /// This program is no longer at a gateway: it stands as before.
     pub(super) fn left(&mut self, link: &LinkAddress) {
         self.under_way.remove(link);
-        self.is_stale = true;
+        self.stale.order = true;
     }
 
     /// The jobs on record, newest first: what is known of gateways from before.
@@ -520,7 +533,7 @@ impl Discover {
                 self.past.entry(link).or_insert_with(|| job.clone());
             }
         }
-        self.is_stale = true;
+        self.stale.order = true;
     }
 
     /// A message came on that topic: of a gateway that joined and is named in it, it shows that it is in service.
@@ -534,14 +547,14 @@ impl Discover {
     pub(super) fn is_in_service(&mut self, link: &LinkAddress) {
         if let Some(done) = self.done.get_mut(link).filter(|done| **done == Done::Pushed(Verdict::Joined)) {
             *done = Done::InService;
-            self.is_stale = true;
+            self.stale.order = true;
         }
     }
 
     /// A batch ended: it comes to nobody any more.
     pub(super) fn unqueue(&mut self) {
         self.under_way.retain(|_, done| *done != Done::Queued);
-        self.is_stale = true;
+        self.stale.order = true;
     }
 
     /// A session found nobody there.
@@ -549,7 +562,7 @@ impl Discover {
         let row = self.rows.get_mut(link).filter(|row| matches!(row.probe, Probe::NotAsked | Probe::Failed(_)));
         if let Some(row) = row {
             row.probe = Probe::Failed(problem.clone());
-            self.is_stale = true;
+            self.stale.order = true;
         }
     }
 
@@ -575,7 +588,7 @@ impl Discover {
             Probe::NotAsked | Probe::Asking | Probe::Failed(_) => None,
         };
         row.probe = Probe::Answered(Identity { driver, info: info.or(known), state });
-        self.is_stale = true;
+        self.stale.order = true;
     }
 
     fn forget_if_taken_back(&mut self, link: &LinkAddress, state: ProvisioningState) {
@@ -593,19 +606,25 @@ impl Discover {
             self.note_strength(&sighting.link, heard.rssi_dbm, now);
         }
         let old = self.rows.get(&sighting.link);
-        self.has_new |= old.is_none();
+        self.stale.has_new_rows |= old.is_none();
         match sighting.link.kind() {
-            LinkKind::Serial => self.is_askable_stale = true,
-            LinkKind::Ble => self.is_on_air_stale |= old.is_none_or(|old| !old.is_present),
+            LinkKind::Serial => self.stale.askable = true,
+            LinkKind::Ble => self.stale.on_air |= old.is_none_or(|old| !old.is_present),
             LinkKind::Http | LinkKind::Udp => {}
         }
+        let marks = self.marks.get(&sighting.link);
+        self.stale.ties |= match old {
+            Some(old) => old.facts != sighting.facts,
+            None => !self.ties.takes(Seen { link: &sighting.link, facts: &sighting.facts, marks }),
+        };
         // How strongly it is heard changes nothing about where it stands in the list.
-        self.is_stale |= old.is_none_or(|old| {
-            old.heard.is_none()
-                || !old.is_present
-                || old.profile != sighting.profile
-                || display_name(old) != display_name(&sighting)
-        });
+        self.stale.order |= self.stale.ties
+            || old.is_none_or(|old| {
+                old.heard.is_none()
+                    || !old.is_present
+                    || old.profile != sighting.profile
+                    || display_name(old) != display_name(&sighting)
+            });
         if let Some(old) = old {
             // A port that went away and came back may carry another gateway: its old answer counts no more.
             if old.is_present && sighting.probe == Probe::NotAsked {
@@ -640,7 +659,7 @@ impl Discover {
     }
 
     pub(super) fn gone(&mut self, link: &LinkAddress) {
-        (self.is_askable_stale, self.is_on_air_stale) = (true, true);
+        (self.stale.askable, self.stale.on_air) = (true, true);
         if let Some(row) = self.rows.get_mut(link) {
             row.is_present = false;
         }
@@ -649,10 +668,10 @@ impl Discover {
             self.under_way.remove(link);
             self.done.remove(link);
             self.failed.remove(link);
-            self.marks.remove(link);
+            self.stale.ties |= self.marks.remove(link).is_some();
         }
         // Another of its links may stand for it now.
-        self.is_stale |= self.ties.of_link(link).is_some();
+        self.stale.order |= self.stale.ties || self.ties.of_link(link).is_some();
         self.marked.remove(link);
         self.waiting.retain(|waiting| waiting != link);
     }
@@ -668,12 +687,12 @@ impl Discover {
         self.marked.remove(link);
         self.waiting.retain(|waiting| waiting != link);
         self.selected.take_if(|selected| selected == link);
-        (self.is_stale, self.is_on_air_stale) = (true, true);
+        (self.stale.order, self.stale.ties, self.stale.on_air) = (true, true, true);
     }
 
     /// A person wants another order or choice: now, wherever the pointer is.
     const fn rearrange(&mut self) {
-        self.is_stale = true;
+        self.stale.order = true;
         self.is_held = false;
     }
 
@@ -714,10 +733,10 @@ pub fn own_name(row: &Sighting) -> Option<&str> {
 }
 
 /// The best name there is: what the gateway calls itself, else what its USB adapter does, else the port.
-pub fn display_name(row: &Sighting) -> String {
+pub fn display_name(row: &Sighting) -> Cow<'_, str> {
     let name = own_name(row).or(row.facts.product.as_deref());
     let heard = || row.heard.as_ref().and_then(|heard| heard.name.as_deref()).map(|name| visible(name, 60));
-    name.map(ToOwned::to_owned).or_else(heard).unwrap_or_else(|| port_name(&row.link))
+    name.map(Cow::Borrowed).unwrap_or_else(|| Cow::Owned(heard().unwrap_or_else(|| port_name(&row.link))))
 }
 
 /// The name of the profile a row looks like.

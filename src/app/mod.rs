@@ -13,6 +13,7 @@ mod dropped;
 mod events;
 pub mod files;
 pub mod gateways;
+mod held;
 pub mod history;
 pub mod jobs;
 pub mod loaded;
@@ -71,6 +72,9 @@ use crate::model::problem::Problem;
 use crate::model::standing::Standing;
 use crate::msg::{Command, DemoSite, Event, JobEnd};
 use crate::profile::Catalog;
+
+/// Where there is no gateway to go on with.
+pub const NO_NEXT: &str = "No further gateway expected here is ready. Plug in the next one, or query those in the list";
 
 /// The places there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -363,6 +367,7 @@ impl App {
             }
             Action::TookToTelemetry => self.take_to_telemetry(now),
             Action::WentOnWith(link) => self.go_on_with(&link, now),
+            Action::WentOn => self.go_on(now),
             Action::Batch(action) => self.on_batch(action, now),
             Action::Remove(action) => self.on_remove(action, now),
             Action::Removals(action) => self.on_removals(action, now),
@@ -571,6 +576,21 @@ impl App {
         commands
     }
 
+    /// Goes on with the next gateway once the one selected has joined; says why where it can't.
+    fn go_on(&mut self, now: Instant) -> Vec<Command> {
+        if !self.has_joined() {
+            self.toasts.note("The next gateway comes once the one selected has joined", now);
+            return Vec::new();
+        }
+        match self.next_gateway().map(|row| row.link.clone()) {
+            Some(next) => self.go_on_with(&next, now),
+            None => {
+                self.toasts.note(NO_NEXT, now);
+                Vec::new()
+            }
+        }
+    }
+
     /// Several gateways marked are a batch; fewer are none.
     fn take_marked(&mut self) {
         let marked = self.discover.marked_gateways(&self.catalog);
@@ -597,9 +617,14 @@ impl App {
     }
 
     fn on_batch(&mut self, action: BatchAction, now: Instant) -> Vec<Command> {
-        if let (BatchAction::Started(_), Some(name)) = (&action, self.session_in_the_way()) {
-            self.toasts.note(format!("Close the session with {name} first: it uses the gateway's link"), now);
-            return Vec::new();
+        match (&action, self.held_of_batch().first()) {
+            (BatchAction::Started(_), Some(link)) => {
+                let name = self.discover.name_of(link);
+                self.toasts.note(format!("Close what is open at {name} first: it uses the gateway's link"), now);
+                return Vec::new();
+            }
+            (BatchAction::LetGo, _) => return self.let_go_of_batch(now),
+            _ => {}
         }
         let takes_selected = action == BatchAction::TookSelected && self.selected_beside().is_some();
         let Self { batch, catalog, jobs, toasts, .. } = self;
@@ -624,14 +649,6 @@ impl App {
         };
         let marked = self.discover.marked_links();
         (marked.len() > 1 && *marked != shown).then_some(marked.len())
-    }
-
-    /// The gateway of the batch that a session of this program is open with.
-    fn session_in_the_way(&self) -> Option<String> {
-        let sessions = self.commission.iter().filter_map(|one| one.session()).filter(|session| !session.is_ended());
-        let places: Vec<LinkAddress> = self.batch.rows().iter().filter_map(|row| row.head.place.parse().ok()).collect();
-        let mut links = sessions.map(|session| &session.target.link);
-        links.find(|link| places.contains(link)).map(|link| self.discover.name_of(link))
     }
 
     fn on_removals(&mut self, action: RemovalsAction, now: Instant) -> Vec<Command> {

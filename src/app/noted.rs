@@ -102,6 +102,9 @@ impl App {
             (RowState::Open, _) => at_its_place(&mut |link| self.discover.did(link, Some(Done::Queued))),
             (RowState::Running { .. }, _) => at_its_place(&mut |link| self.discover.did(link, Some(Done::SettingUp))),
             (_, Some(result)) if !result.is_earlier => {
+                if let (Ok(link), Some(identity)) = (result.link.parse(), &result.told.identity) {
+                    self.discover.told(&link, identity.driver, identity.info.clone(), identity.state);
+                }
                 let Some(verdict) = verdict_of(result.outcome) else {
                     let has_failed = result.outcome == RowOutcome::Failed;
                     at_its_place(&mut |link| {
@@ -140,7 +143,7 @@ impl App {
         let product = row.and_then(|row| row.facts.product.clone());
         let heard = row.and_then(|row| row.heard.as_ref()?.name.clone());
         let serial = self.discover.marks_of(link).and_then(|marks| marks.serial.clone());
-        let listed = row.map(display_name);
+        let listed = row.map(|row| display_name(row).into_owned());
         let aliases: Vec<String> = [listed, product, heard, serial].into_iter().flatten().collect();
         let items = self.items();
         let live = items.iter().filter(|item| !item.inspection.is_replay && item.inspection.is_open());

@@ -183,7 +183,7 @@ impl App {
         let place = place.strip_prefix("/dev/").unwrap_or(place);
         Entry {
             kind: Kind::Gateway,
-            title: display_name(row),
+            title: display_name(row).into_owned(),
             beside: format!("{stand} \u{b7} {place}"),
             keys: "",
             actions: vec![Action::WentTo(Place::Gateways), DiscoverAction::Selected(row.link.clone()).into()],

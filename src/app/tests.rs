@@ -310,6 +310,12 @@ fn a_batch_that_could_not_set_a_gateway_up_leaves_it_as_it_stood() {
     bench.app.batch.draft.ssid = "Office".into();
     bench.app.batch.draft.passphrase = Secret::new("correct horse".into());
     assert!(bench.act(BatchAction::Started(None)).is_empty(), "a session is open with one of them");
+    assert_eq!(bench.app.held_of_batch(), [link("/dev/ttyUSB0")]);
+    let closes = bench.act(BatchAction::LetGo);
+    assert!(
+        matches!(&closes[..], [Command::Session { request: Request::Close, .. } | Command::Cancel { .. }]),
+        "closed from the batch's page"
+    );
     bench.apply(Event::JobFinished { job, end: done() });
     let (batch, _) = batch_start(bench.act(BatchAction::Started(None)));
     let tell = |bench: &mut Bench, state: RowState| {
@@ -318,8 +324,15 @@ fn a_batch_that_could_not_set_a_gateway_up_leaves_it_as_it_stood() {
     tell(&mut bench, RowState::Open);
     assert_eq!(standing(&bench), Standing::Queued);
     let failed = RowResult::without_session(RowOutcome::Failed, "serial.busy", "No".into(), "Try".into());
-    tell(&mut bench, RowState::Ended(Box::new(failed)));
+    tell(&mut bench, RowState::Ended(Box::new(failed.clone())));
     assert_eq!(standing(&bench), before);
+    // What a gateway says in a batch the list knows from then on.
+    let info = DeviceInfo { name: "hall-7".into(), ..DeviceInfo::default() };
+    let identity = Identity { driver: DriverId::Improv, info: Some(info), state: ProvisioningState::Ready };
+    let told = Box::new(crate::model::batch::Told { identity: Some(identity), serial_number: None });
+    let answered = RowResult { link: link("/dev/ttyUSB0").to_string(), told, ..failed };
+    tell(&mut bench, RowState::Ended(Box::new(answered)));
+    assert_eq!(bench.app.discover.name_of(&link("/dev/ttyUSB0")), "hall-7");
 }
 
 #[test]

@@ -31,7 +31,6 @@ use crate::io::records::RecordStore;
 use crate::io::save;
 use crate::model::audit::Head;
 use crate::model::destination::Destination;
-use crate::model::endpoint::Level;
 use crate::model::ids::{JobId, ProfileId};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{JobIntent, RecordId};
@@ -176,7 +175,9 @@ impl CheckJob {
         }
         let records = Arc::clone(self.parts.records.as_ref().map_err(Clone::clone)?) as Arc<dyn Records>;
         let about = &prepared.plan.about;
-        let place = if about.site.is_empty() { "this network".to_owned() } else { about.site.clone() };
+        let via = about.via.as_ref().map(|via| via.name.as_str()).filter(|name| !name.is_empty());
+        let site = Some(about.site.as_str()).filter(|site| !site.is_empty());
+        let place = via.or(site).unwrap_or("this network").to_owned();
         let intent = JobIntent {
             action: "check".into(),
             gateway: place,
@@ -396,26 +397,33 @@ fn unknown_profile(id: &str) -> Problem {
     )
 }
 
+/// What became of the rows that didn't pass where nothing required failed.
+fn left(judged: &Judged) -> String {
+    let count = |is_it: fn(RowState) -> bool| judged.rows.iter().filter(|row| is_it(row.state)).count();
+    let failed = count(|state| state == RowState::Fail);
+    let open = count(|state| !state.is_good() && state != RowState::Fail);
+    let told = [(failed, "advised failed"), (open, "not tested or not needed")];
+    told.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!(", {count} {word}")).collect()
+}
+
 /// What goes on record.
 fn summary(plan: &Plan, judged: &Judged, end: &JobEnd) -> (&'static str, String) {
-    let is_required = |row: &&crate::check::RowVerdict| {
-        plan.row(&row.row).is_some_and(|planned| planned.subject.level() == Level::Required)
-    };
-    let failed: Vec<String> = judged
-        .rows
-        .iter()
-        .filter(|row| row.state == RowState::Fail)
-        .filter(is_required)
-        .map(|row| row.row.to_string())
-        .collect();
+    let required = judged.required(plan);
+    let failed: Vec<String> = required.failed.iter().map(ToString::to_string).collect();
     let good = judged.rows.iter().filter(|row| row.state.is_good()).count();
     let all = judged.rows.len();
-    match end {
+    let (outcome, summary) = match end {
         JobEnd::Failed(problem) => ("failed", problem.what.clone()),
         JobEnd::Cancelled => ("cancelled", format!("Stopped: {good} of {all} rows passed so far")),
-        JobEnd::Done { .. } if failed.is_empty() => ("passed", format!("{good} of {all} rows passed")),
+        JobEnd::Done { .. } if required.is_open() => {
+            ("unknown", format!("{good} of {all} rows passed; none that the vendor requires could be checked"))
+        }
+        JobEnd::Done { .. } if failed.is_empty() => ("passed", format!("{good} of {all} rows passed{}", left(judged))),
         JobEnd::Done { .. } => ("findings", format!("{good} of {all} rows passed; failed: {}", failed.join(", "))),
-    }
+    };
+    // The laptop's check of the same site stands beside it in the list.
+    let summary = if plan.about.via.is_some() { format!("From the gateway: {summary}") } else { summary };
+    (outcome, summary)
 }
 
 /// Writes a report of the last round.

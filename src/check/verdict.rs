@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::endpoint::{ProbeKind, RowId};
+use super::plan::Plan;
+use crate::model::endpoint::{Level, ProbeKind, RowId};
 use crate::model::word::words;
 
 words! {
@@ -366,9 +367,38 @@ pub struct Judged {
     pub findings: Vec<Finding>,
 }
 
+/// How the rows stand that the vendor requires: they alone decide how a check ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Required<'a> {
+    /// How many are good.
+    pub good: usize,
+    /// Those that failed.
+    pub failed: Vec<&'a RowId>,
+}
+
+impl Required<'_> {
+    /// Whether nothing can be said: none is good, and none failed.
+    pub const fn is_open(&self) -> bool {
+        self.good == 0 && self.failed.is_empty()
+    }
+}
+
 impl Judged {
     /// The verdict of a row.
     pub fn row(&self, id: &RowId) -> Option<&RowVerdict> {
         self.rows.iter().find(|verdict| verdict.row == *id)
+    }
+
+    /// How the rows stand that the vendor requires. Advised ones never count.
+    pub fn required(&self, plan: &Plan) -> Required<'_> {
+        let is_required = |id: &RowId| plan.row(id).is_some_and(|row| row.subject.level() == Level::Required);
+        let mut required = Required::default();
+        for row in self.rows.iter().filter(|row| is_required(&row.row)) {
+            required.good += usize::from(row.state.is_good());
+            if row.state == RowState::Fail {
+                required.failed.push(&row.row);
+            }
+        }
+        required
     }
 }

@@ -23,7 +23,6 @@ use crate::check::verdict::{Finding, Judged, Reason, RowState, RowVerdict};
 use crate::check::{compare, controls};
 use crate::model::access::Access;
 use crate::model::destination::Destination;
-use crate::model::endpoint::Level;
 use crate::model::ids::{JobId, ProfileId};
 use crate::model::problem::Problem;
 use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm, Via};
@@ -551,20 +550,19 @@ fn print_observation(observation: &Observation, out: &mut Output) {
 /// How many rows stand how.
 struct Count {
     states: BTreeMap<RowState, u32>,
-    required_failed: u32,
-    required_good: u32,
+    required_failed: usize,
+    /// Whether nothing can be said of what the vendor requires.
+    is_open: bool,
 }
 
 impl Count {
     fn of(plan: &Plan, judged: &Judged) -> Self {
-        let mut count = Self { states: BTreeMap::new(), required_failed: 0, required_good: 0 };
+        let required = judged.required(plan);
+        let mut states = BTreeMap::new();
         for row in &judged.rows {
-            *count.states.entry(row.state).or_default() += 1;
-            let is_required = plan.row(&row.row).is_some_and(|row| row.subject.level() == Level::Required);
-            count.required_failed += u32::from(is_required && row.state == RowState::Fail);
-            count.required_good += u32::from(is_required && row.state.is_good());
+            *states.entry(row.state).or_default() += 1;
         }
-        count
+        Self { states, required_failed: required.failed.len(), is_open: required.is_open() }
     }
 
     fn json(&self, is_cancelled: bool) -> Value {
@@ -580,7 +578,7 @@ impl Count {
 
     /// Advised rows never change it.
     const fn exit(&self, is_cancelled: bool) -> Exit {
-        if is_cancelled || (self.required_failed == 0 && self.required_good == 0) {
+        if is_cancelled || self.is_open {
             Exit::Unknown
         } else if self.required_failed > 0 {
             Exit::Findings

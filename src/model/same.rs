@@ -101,6 +101,8 @@ pub struct Gateway {
 pub struct Ties {
     gateways: Vec<Gateway>,
     by_link: BTreeMap<LinkAddress, usize>,
+    /// Sums of the keys of everything seen, in their order.
+    sums: Vec<u64>,
 }
 
 /// What two links may have in common.
@@ -130,7 +132,8 @@ impl Ties {
     pub fn among<'a>(seen: impl IntoIterator<Item = Seen<'a>>) -> Self {
         let seen: Vec<Seen<'a>> = seen.into_iter().collect();
         let mut pairs: Vec<(usize, usize, Proof)> = Vec::new();
-        for (key, holders) in held_by_several(&seen) {
+        let sums = sums_of(&seen);
+        for (key, holders) in held_by_several(&seen, &sums) {
             let (Some(proof), [first, others @ ..]) = (proof(&key, &holders, &seen), holders.as_slice()) else {
                 continue;
             };
@@ -138,7 +141,20 @@ impl Ties {
         }
         // What is found does not depend on the order in which the keys come.
         pairs.sort_unstable();
-        Self::of(&seen, &pairs)
+        Self { sums, ..Self::of(&seen, &pairs) }
+    }
+
+    /// Takes in a link that is new, if it has nothing in common with any other; whether it did. Else they are to be found anew.
+    pub fn takes(&mut self, new: Seen<'_>) -> bool {
+        let own = sums_of(&[new]);
+        if own.iter().any(|sum| self.sums.binary_search(sum).is_ok()) {
+            return false;
+        }
+        for sum in own {
+            let at = self.sums.partition_point(|other| *other < sum);
+            self.sums.insert(at, sum);
+        }
+        true
     }
 
     fn of(seen: &[Seen<'_>], pairs: &[(usize, usize, Proof)]) -> Self {
@@ -164,6 +180,11 @@ impl Ties {
         ties
     }
 
+    /// Whether no gateway has several links.
+    pub fn is_empty(&self) -> bool {
+        self.gateways.is_empty()
+    }
+
     /// The gateway behind a link, where it has others.
     pub fn of_link(&self, link: &LinkAddress) -> Option<&Gateway> {
         self.gateways.get(*self.by_link.get(link)?)
@@ -175,15 +196,22 @@ impl Ties {
     }
 }
 
-/// The keys that more than one link has, with those links. Nearly always there are none, which sums alone tell.
-fn held_by_several<'a>(seen: &[Seen<'a>]) -> HashMap<Key<'a>, Vec<Holder>> {
-    let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    let sum = |key: &Key<'_>| hasher.hash_one(key);
+fn sum(key: &Key<'_>) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(key)
+}
+
+/// The sums of all keys, in their order.
+fn sums_of(seen: &[Seen<'_>]) -> Vec<u64> {
     let mut sums: Vec<u64> = Vec::with_capacity(seen.len() * 2);
     for one in seen {
         for_each_key(one, |key, _| sums.push(sum(&key)));
     }
     sums.sort_unstable();
+    sums
+}
+
+/// The keys that more than one link has, with those links. Nearly always there are none, which sums alone tell.
+fn held_by_several<'a>(seen: &[Seen<'a>], sums: &[u64]) -> HashMap<Key<'a>, Vec<Holder>> {
     let twice: Vec<u64> = sums.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
     let mut holders: HashMap<Key<'a>, Vec<Holder>> = HashMap::new();
     if twice.is_empty() {
@@ -305,6 +333,20 @@ mod tests {
         check(&[(PORT, "34:85:18:0A:00:04", "A-100", ""), (AIR, "", "B-200", "")], "what they report differs");
         let above = "ble:34:85:18:0A:00:04";
         check(&[(PORT, "34:85:18:0A:00:04", "", ""), (AIR, "", "", ""), (above, "", "", "")], "two on the air fit");
+    }
+
+    #[test]
+    fn a_new_link_is_taken_in_alone_only_where_it_has_nothing_in_common_with_another() {
+        let facts = |serial: &str| PortFacts { serial_number: Some(serial.into()), ..PortFacts::default() };
+        let (port, other) = (facts("34:85:18:0A:00:04"), facts("34:85:18:0B:00:04"));
+        let (one, another): (LinkAddress, LinkAddress) = (PORT.parse().unwrap(), AIR.parse().unwrap());
+        let second = LinkAddress::Serial("/dev/ttyACM1".into());
+        let mut ties = Ties::among([Seen { link: &one, facts: &port, marks: None }]);
+        assert!(ties.takes(Seen { link: &second, facts: &other, marks: None }));
+        assert!(!ties.takes(Seen { link: &another, facts: &PortFacts::default(), marks: None }), "the same chip");
+        let above: LinkAddress = "ble:34:85:18:0B:00:06".parse().unwrap();
+        let is_of_the_one_taken = Seen { link: &above, facts: &PortFacts::default(), marks: None };
+        assert!(!ties.takes(is_of_the_one_taken), "one that was taken in counts as well");
     }
 
     #[test]

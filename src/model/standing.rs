@@ -130,9 +130,9 @@ impl Done {
         match (job.intent.action.as_str(), job.outcome.as_str()) {
             ("wipe", "complete") => Some(Self::Removed),
             ("wipe", "incomplete" | "unknown") => Some(Self::Incomplete),
-            (_, "joined") => Some(Self::Pushed(Verdict::Joined)),
-            (_, "refused") => Some(Self::Pushed(Verdict::Refused)),
-            (_, "unknown") => Some(Self::Pushed(Verdict::Unknown)),
+            ("commission", "joined") => Some(Self::Pushed(Verdict::Joined)),
+            ("commission", "refused") => Some(Self::Pushed(Verdict::Refused)),
+            ("commission", "unknown") => Some(Self::Pushed(Verdict::Unknown)),
             _ => None,
         }
     }
@@ -443,6 +443,10 @@ mod tests {
         assert_eq!(remembered(&heard, &wiped), Some(Done::Removed));
         let checked = job("check", "", "ble:C4:4F:33:00:12:AF", "passed");
         assert_eq!(remembered(&heard, &checked), None);
+        for other in ["check", "device", "inspect"] {
+            let unknown = job(other, "", "ble:C4:4F:33:00:12:AF", "unknown");
+            assert_eq!(remembered(&heard, &unknown), None, "no network was sent by {other}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::gateways::FILTER;
 use super::pass::Pass;
 use super::records::SEARCH;
 use super::theme::{GRID, TWO_PANES_FROM, palette, scrim};
-use super::widgets::{Button, select_all, strong};
+use super::widgets::{Button, lead, select_all, strong};
 use crate::app::discover::DiscoverAction;
 use crate::app::palette::PaletteAction;
 use crate::app::records::RecordsAction;
@@ -70,6 +70,7 @@ pub(super) fn take(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
     if app.is_covered() {
         return;
     }
+    lead(ui);
     let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
     for (key, place) in PLACES.into_iter().zip(Place::ALL) {
         if pressed(Modifiers::COMMAND, key) {
@@ -99,11 +100,8 @@ pub(super) fn take(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
             select_all(ui, id);
         }
     }
-    if pressed(Modifiers::COMMAND, Key::Enter)
-        && let Some(next) = app.next_gateway()
-        && app.has_joined()
-    {
-        pass.did(Action::WentOnWith(next.link.clone()));
+    if app.place() == Place::Gateways && pressed(Modifiers::COMMAND, Key::Enter) {
+        pass.did(Action::WentOn);
     }
     // In one column Escape leads from the detail to the list, once no field has the keyboard.
     let is_narrow = ui.ctx().content_rect().width() < TWO_PANES_FROM;

@@ -162,6 +162,11 @@ fn killed_in_mid_batch_it_goes_on_and_repeats_nothing() {
         ]
     );
     assert_eq!(given(), [1, 1, 1, 1], "what succeeded and what is unknown is not repeated");
+    let sure = |ran: &[Value], row: u32| {
+        let ends = |line: &&Value| line["row"] == row && line["kind"] == "batch-outcome";
+        ran.iter().find(ends).map(|line| line["evidence"].clone())
+    };
+    assert_eq!(sure(&resumed.lines(), 2), Some(Value::from("observed")), "as it was seen in the earlier run");
     let unknown = resumed.lines().into_iter().find(|line| line["row"] == 3 && line["kind"] == "batch-outcome").unwrap();
     assert_eq!(unknown["reason"], "records.cut_off");
     assert!(unknown["summary"].as_str().unwrap().contains("verify on the device"), "{unknown}");

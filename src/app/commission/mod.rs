@@ -243,7 +243,7 @@ impl Commission {
         if self.gateway.as_ref().is_none_or(|(link, _)| *link != row.link) {
             self.forget_what_is_the_gateways(Some(&row.link));
         }
-        self.gateway = Some((row.link.clone(), display_name(row)));
+        self.gateway = Some((row.link.clone(), display_name(row).into_owned()));
         self.driver = choice::preselect(&self.drivers(catalog), guess.map(|guess| guess.driver));
         self.recheck(catalog);
     }

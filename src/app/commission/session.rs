@@ -265,6 +265,7 @@ impl Session {
             Progress::Described { info, state, capabilities } => {
                 (self.info, self.capabilities) = (info, capabilities);
                 self.take_state(state);
+                self.drop_what_never_comes();
             }
             Progress::StateChanged(state) => self.take_state(state),
             Progress::Protected(protection) => self.protection = Some(protection),
@@ -354,6 +355,15 @@ impl Session {
             self.steps.len() - 1
         });
         &mut self.steps[index]
+    }
+
+    /// Takes out the planned steps that a gateway without Wi-Fi never comes to.
+    fn drop_what_never_comes(&mut self) {
+        let is_for_wifi = |step| matches!(step, Step::ScanNetworks | Step::Push | Step::Follow | Step::ReadBack);
+        let never_comes = |line: &StepLine| line.state == StepState::Pending && is_for_wifi(line.step);
+        if !self.capabilities.wifi {
+            self.steps.retain(|line| !never_comes(line));
+        }
     }
 
     fn log_lines(&mut self, lines: Vec<String>) {

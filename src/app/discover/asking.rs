@@ -24,7 +24,7 @@ impl Discover {
 
     /// Counts the devices on the air anew where one of them came or went.
     pub(in crate::app) fn recount_if_stale(&mut self) {
-        if std::mem::take(&mut self.is_on_air_stale) {
+        if std::mem::take(&mut self.stale.on_air) {
             let is_on_air = |row: &&Sighting| row.is_present && row.link.kind() == LinkKind::Ble;
             self.counts.on_air = self.rows().filter(is_on_air).count();
         }
@@ -36,7 +36,7 @@ impl Discover {
         }
         if let Some(row) = self.rows.get_mut(link) {
             row.probe = probe;
-            self.is_stale = true;
+            self.stale.order = true;
         }
     }
 
@@ -47,7 +47,7 @@ impl Discover {
         end: JobEnd,
         desk: &mut Desk<'_>,
     ) -> Vec<Command> {
-        self.is_askable_stale = true;
+        self.stale.askable = true;
         if let Some(row) = self.rows.get_mut(link).filter(|row| row.probe == Probe::Asking) {
             row.probe = match end {
                 JobEnd::Failed(problem) => Probe::Failed(problem),
@@ -80,7 +80,7 @@ impl Discover {
         match meant {
             [] => "No gateway is left to query".to_owned(),
             [link] => {
-                let name = self.row(link).map_or_else(|| link.to_string(), display_name);
+                let name = self.row(link).map_or_else(|| link.to_string().into(), display_name);
                 format!("{name} can't be queried: {}", self.why_not_asked(link).unwrap_or_default())
             }
             several => format!("None of the {} gateways selected can be queried", several.len()),
@@ -110,7 +110,7 @@ impl Discover {
         {
             if let Some(row) = self.rows.get_mut(&link) {
                 row.probe = Probe::Asking;
-                self.is_askable_stale = true;
+                self.stale.askable = true;
                 let label = act::named("probe", link.place());
                 let job = desk.jobs.start(JobKind::Probe(link.clone()), label, desk.now);
                 commands.push(Command::Probe { job, link });

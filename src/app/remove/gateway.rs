@@ -52,7 +52,7 @@ impl App {
         let connected = all.filter_map(|one| one.inspection().map(|inspection| (inspection, &one.form)));
         let connected: Vec<_> = connected.filter(|(one, _)| one.is_connected() && !one.is_replay).collect();
         let name = self.discover.selected().and_then(|link| self.discover.row(link)).map(display_name);
-        let own = connected.iter().find(|(one, _)| one.gateway.is_some() && one.gateway == name);
+        let own = connected.iter().find(|(one, _)| one.gateway.is_some() && one.gateway.as_deref() == name.as_deref());
         own.or_else(|| connected.first()).copied()
     }
 

@@ -16,7 +16,7 @@ use crate::flow::transcript::SharedTranscript;
 use crate::model::agenda::{Agenda, Order, Todo};
 use crate::model::batch::{BatchId, GO_ON, RowOutcome, RowPlan, RowResult, Told, evidence_word};
 use crate::model::credentials::{WifiDraft, check};
-use crate::model::gateway::PortFacts;
+use crate::model::gateway::{Identity, PortFacts};
 use crate::model::ids::LinkAddress;
 use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
@@ -202,10 +202,9 @@ impl<'a> Row<'a> {
                 let step = format!("Press its button within {} s", limit.as_secs());
                 return Some(RowState::Running { step, calls: true });
             }
-            Progress::Described { info: Some(info), .. } => {
+            Progress::Described { info: Some(info), state, .. } => {
                 self.gateway = visible(&info.name, 80);
-                let told = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-                (self.told.firmware, self.told.firmware_version) = (told(&info.firmware), told(&info.firmware_version));
+                self.told.identity = Some(Identity { driver: self.plan.driver, info: Some(info), state });
             }
             Progress::Networks { networks, is_complete: true } => self.seen = Some(networks),
             Progress::Pushed(outcome) => self.outcome = Some(*outcome),

@@ -1,7 +1,7 @@
 //! [`DiskPlayback`]: a recording that is read by a thread of its own, a little ahead of who takes from it.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,12 +20,18 @@ const AHEAD: usize = 2;
 pub(super) struct DiskPlayback {
     state: RecorderState,
     facts: RecordingFacts,
-    repairs: Arc<Mutex<Repairs>>,
+    /// What had to be repaired in what was taken; the thread is ahead of that.
+    repairs: Repairs,
     requests: mpsc::Sender<Request>,
     batches: mpsc::Receiver<Read>,
 }
 
-type Read = Result<Batch, RecordingError>;
+/// What was read next; no batch at the end.
+struct Read {
+    batch: Result<Option<Batch>, RecordingError>,
+    /// What had to be repaired up to there.
+    repairs: Repairs,
+}
 
 /// Read from there on, into a channel of its own: what was read ahead of the jump goes with the old one.
 struct Request {
@@ -37,6 +43,7 @@ struct Request {
 struct Opened {
     state: RecorderState,
     facts: RecordingFacts,
+    repairs: Repairs,
 }
 
 impl DiskPlayback {
@@ -44,15 +51,13 @@ impl DiskPlayback {
         let ended = || RecordingError::Ended { path: shown(path) };
         let (answer, opened) = oneshot::channel();
         let (requests, asked) = mpsc::channel(1);
-        let repairs = Arc::new(Mutex::new(Repairs::default()));
-        let (shared, path_there) = (Arc::clone(&repairs), path.to_owned());
+        let path_there = path.to_owned();
         let run = move || match open_reader(&path_there) {
             // Nobody waits for it any more: the thread ends with its first request.
             Err(error) => drop(answer.send(Err(error))),
             Ok((reader, opened)) => {
-                *shared.lock().unwrap_or_else(PoisonError::into_inner) = reader.repairs().clone();
                 if answer.send(Ok(opened)).is_ok() {
-                    serve(reader, &path_there, asked, &shared);
+                    serve(reader, &path_there, asked);
                 }
             }
         };
@@ -60,7 +65,7 @@ impl DiskPlayback {
             .name("playback".into())
             .spawn(run)
             .map_err(|error| disk::read_error(path, &error))?;
-        let Opened { state, facts } = opened.await.map_err(|_| ended())??;
+        let Opened { state, facts, repairs } = opened.await.map_err(|_| ended())??;
         let (sender, batches) = mpsc::channel(AHEAD);
         requests.send(Request { from_unix_micros: None, batches: sender }).await.map_err(|_| ended())?;
         Ok(Self { state, facts, repairs, requests, batches })
@@ -82,8 +87,8 @@ fn open_reader(path: &Path) -> Result<(Reader<FileSource>, Opened), RecordingErr
         span_unix_micros: reader.span_unix_micros(),
         problem: None,
     };
-    let facts = reader.facts().clone();
-    Ok((reader, Opened { state, facts }))
+    let (facts, repairs) = (reader.facts().clone(), reader.repairs().clone());
+    Ok((reader, Opened { state, facts, repairs }))
 }
 
 /// The numbers of a whole recording, and what of it they lack.
@@ -97,20 +102,16 @@ pub(super) fn numbers(path: &Path) -> Result<(Vec<Numbers>, LeftOut), RecordingE
 }
 
 /// Reads on request, until nobody can ask any more.
-fn serve(mut reader: Reader<FileSource>, path: &Path, mut asked: mpsc::Receiver<Request>, repairs: &Mutex<Repairs>) {
+fn serve(mut reader: Reader<FileSource>, path: &Path, mut asked: mpsc::Receiver<Request>) {
     while let Some(Request { from_unix_micros, batches }) = asked.blocking_recv() {
         let mut sought = from_unix_micros.map_or(Ok(()), |from| reader.seek(from));
         loop {
             let read = sought.and_then(|()| reader.next_batch());
             sought = Ok(());
-            *repairs.lock().unwrap_or_else(PoisonError::into_inner) = reader.repairs().clone();
-            let (read, is_end) = match read {
-                Ok(Some(batch)) => (Ok(batch), false),
-                Ok(None) => break,
-                Err(error) => (Err(disk::read_error(path, &error)), true),
-            };
+            let is_end = !matches!(read, Ok(Some(_)));
+            let batch = read.map_err(|error| disk::read_error(path, &error));
             // Nobody takes it: they have jumped elsewhere, or are gone.
-            if batches.blocking_send(read).is_err() || is_end {
+            if batches.blocking_send(Read { batch, repairs: reader.repairs().clone() }).is_err() || is_end {
                 break;
             }
         }
@@ -127,20 +128,18 @@ impl Playback for DiskPlayback {
     }
 
     fn repaired(&self) -> Option<Problem> {
-        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).explain()
+        self.repairs.explain()
     }
 
     fn left_out(&self) -> LeftOut {
-        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).left_out
+        self.repairs.left_out
     }
 
     fn next(&mut self) -> Boxed<'_, Result<Option<Arc<Batch>>, Problem>> {
         Box::pin(async move {
-            match self.batches.recv().await {
-                None => Ok(None),
-                Some(Ok(batch)) => Ok(Some(Arc::new(batch))),
-                Some(Err(error)) => Err(error.explain()),
-            }
+            let Some(Read { batch, repairs }) = self.batches.recv().await else { return Ok(None) };
+            self.repairs = repairs;
+            Ok(batch.map_err(|error| error.explain())?.map(Arc::new))
         })
     }
 

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::append::{Append, BatchRow};
 use super::{Database, Failure, JOBS, RecordStore, instance, job_of, now};
 use crate::flow::port::{BatchRecords, Boxed, RecordsError};
-use crate::model::batch::{BatchHistory, BatchId, RowHistory};
+use crate::model::batch::{BatchHistory, BatchId, RowHistory, evidence_on_record};
 use crate::model::record::{JobIntent, RecordId};
 
 impl BatchRecords for RecordStore {
@@ -54,11 +54,21 @@ impl Database {
         let Some(started_at) = started_at else { return Ok(None) };
         let live = instance::live(&self.running)?;
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT batch_rows.content, told.* FROM batch_rows
+            "SELECT batch_rows.content, told.*,
+                    (SELECT detail FROM entries WHERE entries.job = batch_rows.job AND phase = 'outcome'
+                            AND step IN ('push', 'credential')
+                     ORDER BY step = 'push' DESC, sequence DESC LIMIT 1) AS pushed
+             FROM batch_rows
              JOIN ({JOBS}) AS told ON told.id = batch_rows.job WHERE batch_rows.batch = ?1 ORDER BY batch_rows.job"
         ))?;
         let rows = statement.query_map([id.0], |row| {
-            Ok(RowHistory { name: row.get("row_name")?, content: row.get("content")?, job: job_of(row, &live)? })
+            let pushed: Option<String> = row.get("pushed")?;
+            Ok(RowHistory {
+                name: row.get("row_name")?,
+                content: row.get("content")?,
+                job: job_of(row, &live)?,
+                evidence: pushed.as_deref().and_then(evidence_on_record),
+            })
         })?;
         Ok(Some(BatchHistory { id, started_at, rows: rows.collect::<rusqlite::Result<_>>()? }))
     }

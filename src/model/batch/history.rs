@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{BatchId, RowOutcome, RowPlan, RowResult, VERIFY};
+use serde::Deserialize;
+
+use super::{BatchId, RowOutcome, RowPlan, RowResult, VERIFY, strongest};
+use crate::model::outcome::{EvidenceKind, Verdict};
 use crate::model::record::JobRecord;
 use crate::model::text::visible;
 
@@ -26,6 +29,28 @@ pub struct RowHistory {
     pub content: String,
     /// The job.
     pub job: JobRecord,
+    /// How sure its end is, as far as that is on record.
+    pub evidence: Option<EvidenceKind>,
+}
+
+/// How sure the end of a job is, by what is on record of its last push or credential.
+pub fn evidence_on_record(detail: &str) -> Option<EvidenceKind> {
+    #[derive(Deserialize)]
+    struct Kind {
+        kind: EvidenceKind,
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Detail {
+        Push { outcome: Verdict, evidence: Vec<Kind> },
+        Credential { evidence: Kind },
+    }
+    match serde_json::from_str(detail).ok()? {
+        Detail::Push { outcome, evidence } => {
+            strongest(outcome, &evidence.iter().map(|evidence| evidence.kind).collect::<Vec<_>>())
+        }
+        Detail::Credential { evidence } => Some(evidence.kind),
+    }
 }
 
 /// What is to be repeated when a batch goes on. What succeeded never is.
@@ -114,7 +139,7 @@ impl RowHistory {
         RowResult {
             outcome,
             reason: job.reason.clone(),
-            evidence: None,
+            evidence: self.evidence,
             summary: visible(&job.summary, 300),
             gateway: if job.intent.link.ends_with(told.as_str()) { String::new() } else { visible(told, 80) },
             link: visible(&job.intent.link, 120),
@@ -156,6 +181,7 @@ mod tests {
             name: "Hall 1".into(),
             content: "{}".into(),
             job: JobRecord::made(id, "commission", "Hall 1", "serial:/dev/ttyUSB0", outcome),
+            evidence: None,
         };
         let rows = (1..).zip(outcomes).map(row).collect();
         BatchHistory { id: BatchId(1), started_at: String::new(), rows }.standing(&plan(), again)
@@ -180,6 +206,18 @@ mod tests {
             assert_eq!(outcome(&standing(&["unknown", told], Again::default())), Some(known));
         }
         assert_eq!(standing(&["refused", "cancelled"], Again::default()), Standing::Open);
+    }
+
+    #[test]
+    fn how_sure_an_earlier_end_is_comes_from_the_records() {
+        let joined = r#"{"outcome":"joined","evidence":[{"kind":"requested","text":"a","at_millis":1},
+            {"kind":"observed","text":"b","at_millis":2},{"kind":"not-checked","text":"c","at_millis":3}]}"#;
+        assert_eq!(evidence_on_record(joined), Some(EvidenceKind::Observed));
+        let token = r#"{"credential":"token","evidence":{"kind":"acknowledged","text":"a","at_millis":1}}"#;
+        assert_eq!(evidence_on_record(token), Some(EvidenceKind::Acknowledged));
+        for other in ["", "{}", "cut off", r#"{"outcome":"joined"}"#] {
+            assert_eq!(evidence_on_record(other), None, "{other}");
+        }
     }
 
     #[test]

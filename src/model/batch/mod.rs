@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use history::{Again, BatchHistory, RowHistory, Standing};
+pub use history::{Again, BatchHistory, RowHistory, Standing, evidence_on_record};
 pub use manifest::{Checked, Doubt, MAX_CELL_CHARS, MAX_COLUMNS, MAX_ROWS, ProfileFacts, Surroundings, Table, check};
 pub use mistake::{Finding, Mistake};
 
 use super::access::Access;
 use super::credentials::WifiDraft;
+use super::gateway::Identity;
 use super::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, ProfileId};
 use super::outcome::{EvidenceKind, Outcome, Verdict};
 use super::secret::Secret;
@@ -249,10 +250,8 @@ pub struct RowResult {
 pub struct Told {
     /// Serial number of the port.
     pub serial_number: Option<String>,
-    /// Name of the firmware.
-    pub firmware: Option<String>,
-    /// Version of the firmware.
-    pub firmware_version: Option<String>,
+    /// What the gateway said it is, before anything was sent to it.
+    pub identity: Option<Identity>,
 }
 
 impl RowResult {
@@ -292,11 +291,16 @@ impl RowResult {
 
 /// How sure the end of a push is: the strongest that was seen for a join, else the last that was looked at.
 pub fn evidence_word(outcome: &Outcome) -> Option<EvidenceKind> {
-    let kinds = || outcome.evidence.iter().map(|evidence| evidence.kind);
-    if outcome.verdict == Verdict::Joined && kinds().any(|kind| kind == EvidenceKind::Observed) {
+    let kinds: Vec<EvidenceKind> = outcome.evidence.iter().map(|evidence| evidence.kind).collect();
+    strongest(outcome.verdict, &kinds)
+}
+
+fn strongest(verdict: Verdict, kinds: &[EvidenceKind]) -> Option<EvidenceKind> {
+    if verdict == Verdict::Joined && kinds.contains(&EvidenceKind::Observed) {
         return Some(EvidenceKind::Observed);
     }
-    kinds().rfind(|kind| *kind != EvidenceKind::NotChecked).or_else(|| kinds().next_back())
+    let last_looked_at = kinds.iter().rfind(|kind| **kind != EvidenceKind::NotChecked);
+    last_looked_at.or(kinds.last()).copied()
 }
 
 /// How many rows ended in which way.

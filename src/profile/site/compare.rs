@@ -42,32 +42,37 @@ impl From<&Sighting> for Found {
             _ => None,
         };
         let heard = sighting.heard.as_ref().and_then(|heard| heard.name.clone());
-        let told = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         Self {
-            name: info.and_then(|info| told(&info.name)).or(heard),
+            name: info.and_then(|info| said(&info.name)).or(heard),
             link: sighting.link.to_string(),
             profile: sighting.profile.as_ref().map(|guess| guess.profile.clone()),
             serial_number: sighting.facts.serial_number.clone(),
-            firmware: info.and_then(|info| told(&info.firmware)),
-            firmware_version: info.and_then(|info| told(&info.firmware_version)),
+            firmware: info.and_then(|info| said(&info.firmware)),
+            firmware_version: info.and_then(|info| said(&info.firmware_version)),
             is_gateway: sighting.profile.is_some() || matches!(sighting.probe, Probe::Answered(_)),
         }
     }
+}
+
+/// What a gateway said, if it said anything.
+fn said(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty())
 }
 
 impl Found {
     /// The gateway of a row that was reached; none where it was not. A row named as the site names a gateway is that one.
     pub fn of_row(site: &Site, head: &RowHead, result: &RowResult) -> Option<Self> {
         let is_named = site.gateways.iter().any(|gateway| gateway.name == head.name);
-        let told = Some(result.gateway.clone()).filter(|name| !name.is_empty());
+        let told = said(&result.gateway);
         let is_reached = !result.link.is_empty();
+        let info = result.told.identity.as_ref().and_then(|identity| identity.info.as_ref());
         is_reached.then(|| Self {
             name: if is_named { Some(head.name.clone()) } else { told },
             link: result.link.clone(),
             profile: head.profile.clone(),
             serial_number: result.told.serial_number.clone(),
-            firmware: result.told.firmware.clone(),
-            firmware_version: result.told.firmware_version.clone(),
+            firmware: info.and_then(|info| said(&info.firmware)),
+            firmware_version: info.and_then(|info| said(&info.firmware_version)),
             is_gateway: true,
         })
     }
@@ -330,6 +335,7 @@ fn extra_line(at: usize, found: &Found) -> Line {
 mod tests {
     use super::*;
     use crate::model::batch::{RowOutcome, Told};
+    use crate::model::gateway::{DeviceInfo, Identity, ProvisioningState};
     use crate::profile::site::parse_site;
 
     const SITE: &str = "schema = 1\nname = 'S'\n\
@@ -415,11 +421,9 @@ mod tests {
             RowResult::without_session(RowOutcome::Joined, "improv.joined", "Joined".into(), String::new());
         assert_eq!(Found::of_row(&site, &head, &result), None, "nothing was reached");
         result.link = "serial:/dev/ttyUSB5".into();
-        *result.told = Told {
-            serial_number: Some("S1".into()),
-            firmware: Some("fw".into()),
-            firmware_version: Some("1.3".into()),
-        };
+        let info = DeviceInfo { firmware: "fw".into(), firmware_version: "1.3".into(), ..DeviceInfo::default() };
+        let identity = Identity { driver: head.driver, info: Some(info), state: ProvisioningState::Ready };
+        *result.told = Told { serial_number: Some("S1".into()), identity: Some(identity) };
         let line = compare(&site, &[Found::of_row(&site, &head, &result).unwrap()]).lines.swap_remove(0);
         assert_eq!((line.fit, line.by), (Fit::Different, Some(Way::SerialNumber)));
         assert_eq!(line.differences[0].found, "1.3");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use egui::{
-    Align, Align2, Color32, Galley, Layout, Rect, RichText, Role, ScrollArea, Sense, TextEdit, Ui, UiBuilder,
+    Align, Align2, Color32, Galley, Layout, Rect, Response, RichText, Role, ScrollArea, Sense, TextEdit, Ui, UiBuilder,
     WidgetInfo, pos2, vec2,
 };
 
@@ -68,6 +68,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             ui.spacing_mut().item_spacing.y = GRID;
             let bottom = ui.cursor().top() + height - 12.0;
             selected_beside(ui, app, pass);
+            held(ui, app, pass);
             source(ui, app, pass);
             told(ui, &app.batch);
             held_to_site(ui, app);
@@ -116,7 +117,7 @@ fn page_header(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
         });
     });
     if batch.was_begun() && !batch.is_running() && batch.is_unfinished() {
-        return secrets_again(ui, batch);
+        return secrets_again(ui, batch, pass);
     }
     if !batch.rows().is_empty() && !batch.was_begun() {
         if let Some(lacks) = batch.lacks() {
@@ -140,11 +141,28 @@ pub(super) fn selected_beside(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     ui.add_space(GRID / 2.0);
 }
 
-/// The secrets that a run took along, below the buttons that need them again.
-fn secrets_again(ui: &mut Ui, batch: &mut Batch) {
-    for secret in &mut batch.secrets {
-        let _ = masked(ui, &format!("@{}", secret.name), &mut secret.value);
+/// A session or terminal of this program is open at a gateway of the batch: it waits for that.
+fn held(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let held = app.held_of_batch();
+    let Some(first) = held.first().filter(|_| !app.batch.is_running()) else { return };
+    let others = match held.len() - 1 {
+        0 => String::new(),
+        1 => " and at 1 other".to_owned(),
+        others => format!(" and at {others} others"),
+    };
+    let name = app.discover.name_of(first);
+    let text = format!("A session or terminal is open at {name}{others}. The batch begins once it is closed");
+    notice(ui, palette(ui).warn, icon::COMMISSION, &text);
+    if Button::new("Close it").named("Close what is open at gateways of the batch").pressed(ui) {
+        pass.did(BatchAction::LetGo);
     }
+    ui.add_space(GRID / 2.0);
+}
+
+/// The secrets that a run took along, below the buttons that need them again.
+fn secrets_again(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
+    let is_entered = secrets(ui, batch);
+    main_act(batch).filter(|_| is_entered).into_iter().for_each(|act| pass.did(act));
     if let Some(lacks) = batch.lacks() {
         muted(ui, &format!("{lacks}: secrets aren't stored"));
     }
@@ -182,7 +200,7 @@ fn source(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         if is_browsing {
             pass.browse = Some(PathField::Manifest);
         }
-        let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        let is_entered = entered(&response);
         let is_typed = !batch.path.trim().is_empty() && !batch.is_checking();
         ui.horizontal_wrapped(|ui| {
             let open = Button::new("Open and check").icon(icon::FOLDER).named("Open and check the manifest");
@@ -202,12 +220,35 @@ fn source(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         }
         if !batch.secrets.is_empty() && batch.findings().is_empty() && !batch.was_begun() {
             muted(ui, "Secrets that the manifest refers to; they are not stored");
-            for secret in &mut batch.secrets {
-                let _ = masked(ui, &format!("@{}", secret.name), &mut secret.value);
-            }
+            let is_entered = secrets(ui, batch);
+            main_act(batch).filter(|_| is_entered).into_iter().for_each(|act| pass.did(act));
         }
     });
     ui.add_space(GRID);
+}
+
+/// The secrets of a manifest; whether Enter was pressed in one.
+fn secrets(ui: &mut Ui, batch: &mut Batch) -> bool {
+    let mut is_entered = false;
+    for secret in &mut batch.secrets {
+        is_entered |= masked(ui, &format!("@{}", secret.name), &mut secret.value);
+    }
+    is_entered
+}
+
+/// What goes on with the batch; nothing where it has to be looked at first, and none while something is missing.
+fn main_act(batch: &Batch) -> Option<BatchAction> {
+    if !batch.is_ready() {
+        return None;
+    }
+    let is_first = !batch.was_begun() && batch.earlier().is_none();
+    let again = match () {
+        () if is_first => None,
+        () if batch.count(RowOutcome::is_failure) > 0 && batch.was_begun() => Some(FAILED),
+        () if batch.summary().open > 0 => Some(Again::default()),
+        () => return None,
+    };
+    Some(BatchAction::Started(again))
 }
 
 /// The network for gateways marked on Discover: that of the form.
@@ -216,9 +257,9 @@ fn network(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
     let draft = &mut batch.draft;
     group(ui, |ui| {
         strong(ui, "Network for all of them");
-        field(ui, "Network name", &mut draft.ssid, "Its name, as the gateways hear it");
+        is_entered |= entered(&field(ui, "Network name", &mut draft.ssid, "Its name, as the gateways hear it"));
         if !draft.is_open {
-            is_entered = masked(ui, "Passphrase", &mut draft.passphrase);
+            is_entered |= masked(ui, "Passphrase", &mut draft.passphrase);
         }
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().interact_size.y = 24.0;
@@ -228,12 +269,10 @@ fn network(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
         });
         ui.add_space(GRID);
         strong(ui, "Login for all of them");
-        field(ui, "User name", &mut batch.username, "where they ask for one");
-        secret_field(ui, "Password", &mut batch.login, "or proof of possession");
+        is_entered |= entered(&field(ui, "User name", &mut batch.username, "where they ask for one"));
+        is_entered |= entered(&secret_field(ui, "Password", &mut batch.login, "or proof of possession"));
     });
-    if is_entered && batch.is_ready() && !batch.was_begun() {
-        pass.did(BatchAction::Started(None));
-    }
+    main_act(batch).filter(|_| is_entered).into_iter().for_each(|act| pass.did(act));
     ui.add_space(GRID);
 }
 
@@ -246,7 +285,12 @@ pub(super) fn masked(ui: &mut Ui, label: &str, secret: &mut Secret<String>) -> b
         ui.add(edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(label)
     });
     forget_undo(ui, id);
-    response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter))
+    entered(&response)
+}
+
+/// Whether Enter was pressed in a field.
+fn entered(field: &Response) -> bool {
+    field.lost_focus() && field.ctx.input(|input| input.key_pressed(egui::Key::Enter))
 }
 
 /// Mistakes, problems, and what an earlier run came to.

@@ -139,8 +139,8 @@ fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let place = showing(ui, chosen).map(Place::Showing);
     let list = Rows { name: "Gateways", role: Role::ListBox, total: lines.len(), height: ROW_HEIGHT, place };
     let shown = list.show(ui, |ui, at, rect| match &lines[at] {
-        ListLine::Row(link) => {
-            if let Some(sighting) = app.discover.row(link) {
+        ListLine::Row(place) => {
+            if let Some(sighting) = app.discover.row(&app.discover.shown()[*place]) {
                 row(ui, app, sighting, rect, &columns, pass);
             }
         }
@@ -153,10 +153,10 @@ fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     });
     let stepped = shown.step(ui, chosen, lines.len()).and_then(|to| nearest_row(lines, chosen, to));
     if let Some(next) = stepped.or_else(|| jump(ui, app, lines, chosen, &shown))
-        && let ListLine::Row(link) = &lines[next]
+        && let ListLine::Row(place) = lines[next]
     {
         let modifiers = ui.input(|input| input.modifiers);
-        let link = link.clone();
+        let link = app.discover.shown()[place].clone();
         pass.did(match modifiers {
             _ if modifiers.shift => DiscoverAction::Extended(link),
             _ if modifiers.command => DiscoverAction::Moved(link),
@@ -199,9 +199,10 @@ fn jump(ui: &Ui, app: &App, lines: &[ListLine], chosen: Option<usize>, shown: &R
         Asked::Begins(typed) => typed,
     };
     let begins = |at: &usize| match &lines[*at] {
-        ListLine::Row(link) => {
-            app.discover.row(link).is_some_and(|row| display_name(row).to_lowercase().starts_with(&typed))
-        }
+        ListLine::Row(place) => app
+            .discover
+            .row(&app.discover.shown()[*place])
+            .is_some_and(|row| display_name(row).to_lowercase().starts_with(&typed)),
         ListLine::Expected { .. } | ListLine::Found(_) | ListLine::Missing(_) => false,
     };
     onward(chosen, lines.len()).find(begins)
@@ -348,7 +349,8 @@ fn row(ui: &mut Ui, app: &App, sighting: &Sighting, rect: Rect, columns: &[(Colu
     let is_selected = app.discover.is_selected(link);
     let is_chosen = if app.discover.marked() > 0 { app.discover.is_marked(link) } else { is_selected };
     let stand = app.discover.stand(sighting);
-    let name = || format!("{}, {}, {}", display_name(sighting), link.place(), stand.standing.title());
+    let session = if app.holds(link) { ", session open" } else { "" };
+    let name = || format!("{}, {}, {}{session}", display_name(sighting), link.place(), stand.standing.title());
     let response = choosable(ui, rect, link, Role::ListBoxOption, is_chosen, name);
     if response.clicked() {
         let modifiers = ui.input(|input| input.modifiers);
@@ -421,7 +423,8 @@ fn row(ui: &mut Ui, app: &App, sighting: &Sighting, rect: Rect, columns: &[(Colu
         }
     }
     // Its name may be cut in the list.
-    response.on_hover_text_at_pointer(format!("{}\n{}", display_name(sighting), stand.because));
+    let open = if session.is_empty() { "" } else { "\nA session or terminal is open here" };
+    response.on_hover_text_at_pointer(format!("{}\n{}{open}", display_name(sighting), stand.because));
 }
 
 fn link_cell(ui: &Ui, app: &App, sighting: &Sighting, at: Rect) {
@@ -431,16 +434,14 @@ fn link_cell(ui: &Ui, app: &App, sighting: &Sighting, at: Rect) {
         LinkKind::Serial => (icon::USB, short_place(sighting.link.place()).to_owned()),
         LinkKind::Http | LinkKind::Udp => (icon::DEVICE, sighting.link.place().to_owned()),
     };
-    let glyph = if sighting.facts.is_simulated { icon::SIMULATED } else { glyph };
+    let (glyph, colour) = match (app.holds(&sighting.link), sighting.facts.is_simulated) {
+        (true, _) => (icon::COMMISSION, palette.link),
+        (false, true) => (icon::SIMULATED, palette.muted),
+        (false, false) => (glyph, palette.muted),
+    };
     let others = app.discover.links_of(&sighting.link).map_or(0, |(links, _)| links.len() - 1);
     let text = if others > 0 { format!("{text} +{others}") } else { text };
-    ui.painter().text(
-        pos2(at.left() + 7.0, at.center().y),
-        Align2::CENTER_CENTER,
-        glyph,
-        icon_font(13.0),
-        palette.muted,
-    );
+    ui.painter().text(pos2(at.left() + 7.0, at.center().y), Align2::CENTER_CENTER, glyph, icon_font(13.0), colour);
     cell(ui, at.with_min_x(at.left() + 20.0), &text, small_mono(), palette.text, Align2::LEFT_CENTER);
 }
 

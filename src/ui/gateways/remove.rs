@@ -31,7 +31,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'
             muted(ui, "The profile says how a gateway is removed. Choose one under Set up that does");
         });
     };
-    let name = crate::app::discover::display_name(row);
+    let name = crate::app::discover::display_name(row).into_owned();
     let serial = app.removal_serial().map(str::to_owned);
     let reads_settings = app.removal_reads_settings();
     let connection = app.connection_to_look_with().map(str::to_owned);

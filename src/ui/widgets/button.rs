@@ -2,6 +2,7 @@
 
 use egui::{Atom, Atoms, Color32, Response, RichText, Role, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 
+use super::home::{self, Home};
 use crate::ui::theme::{CONTROL_HEIGHT, ICON_SIZE, control_radius, icon_font, palette, tint};
 
 /// How much a button asks for attention.
@@ -119,6 +120,9 @@ impl<'a> Button<'a> {
         let (name, is_enabled) = (self.name.to_owned(), self.is_enabled && ui.is_enabled());
         response.widget_info(|| WidgetInfo::labeled(Role::Button, is_enabled, &name));
         focus_ring(ui, &response);
+        if self.kind == Kind::Primary && is_enabled {
+            home::offer(ui, Home::MainButton, response.id);
+        }
         if !self.is_enabled && !self.why_disabled.is_empty() {
             return response.on_disabled_hover_text(self.why_disabled);
         }

@@ -36,13 +36,14 @@ pub(in crate::ui) fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &s
 }
 
 /// A field for a secret: nothing of it is shown, and none of its earlier states stays in memory.
-pub(in crate::ui) fn secret_field(ui: &mut Ui, label: &str, secret: &mut Secret<String>, hint: &str) {
+pub(in crate::ui) fn secret_field(ui: &mut Ui, label: &str, secret: &mut Secret<String>, hint: &str) -> Response {
     labelled(ui, label, |ui, name| {
         let id = egui::Id::unique(format!("secret-{label}"));
         let edit = single(secret.expose_mut(), hint).id(id).password(true);
-        ui.add(edit).labelled_by(name);
+        let response = ui.add(edit).labelled_by(name);
         forget_undo(ui, id);
-    });
+        response
+    })
 }
 
 /// Undo would keep every state of a secret in memory for as long as the window is open.

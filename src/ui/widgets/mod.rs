@@ -4,6 +4,7 @@ mod button;
 mod field;
 mod frame;
 mod hold;
+mod home;
 mod panes;
 mod problem;
 mod row_end;
@@ -17,6 +18,7 @@ pub(super) use field::{
 };
 pub(super) use frame::{boxed, call, empty_state, fixed, group, header, notice, pill, reveal_once, titled_group};
 pub(super) use hold::hold_button;
+pub(super) use home::lead;
 pub(super) use panes::{beside, split, split_within, surface, tool_row};
 pub(super) use problem::{finding, problem_card};
 pub(super) use row_end::RowEnd;

@@ -12,6 +12,7 @@ use egui::{
     pos2, vec2,
 };
 
+use super::home::{self, Home};
 use super::text::{elided, legible};
 use crate::ui::theme::{CHOSEN_BAR, control_radius, palette};
 
@@ -200,6 +201,9 @@ impl Rows<'_> {
         // A row that is clicked gives the keyboard to its list.
         if hovered.is_some() && response.contains_pointer() && ui.input(|input| input.pointer.primary_clicked()) {
             response.request_focus();
+        }
+        if ui.is_enabled() {
+            home::offer(ui, Home::List, id);
         }
         if response.has_focus() {
             let stroke = Stroke::new(1.0, palette(ui).link);

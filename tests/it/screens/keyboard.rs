@@ -186,6 +186,32 @@ fn what_is_typed_while_a_gateway_connects_goes_to_no_other_gateway() {
     assert_eq!(types(connecting), Some(serial("/dev/ttyUSB0")), "and not while a session is open");
 }
 
+/// The name of what has the keyboard.
+fn focused(opened: &Opened) -> Option<String> {
+    let root = opened.harness.root();
+    let mut focused = root.get_all(By::new().predicate(|node: &AccessKitNode<'_>| -> bool { node.is_focused() }));
+    focused.find_map(|node| node.accesskit_node().label())
+}
+
+#[test]
+fn once_what_had_the_keyboard_is_gone_tab_goes_on_where_the_work_is() {
+    let mut opened = open(SIZE, Theme::Light, Stage::choose);
+    let press = |opened: &mut Opened, key| {
+        opened.harness.key_press(key);
+        opened.harness.run();
+    };
+    opened.harness.get_by_role_and_label(Role::Button, "Connect").focus();
+    opened.harness.run();
+    press(&mut opened, Key::Enter);
+    assert!(matches!(opened.commands.try_recv(), Ok(Command::OpenSession { .. })));
+    press(&mut opened, Key::Tab);
+    assert_eq!(focused(&opened).as_deref(), Some("Gateways, 6 rows"), "nothing is to be pressed yet: the list");
+    let refused = STATES.iter().find(|state| state.name == "set_up_refused").expect("a state");
+    let mut opened = open(SIZE, Theme::Light, refused.plant);
+    press(&mut opened, Key::Tab);
+    assert_eq!(focused(&opened).as_deref(), Some("Correct the passphrase"), "the button that goes on");
+}
+
 #[test]
 fn home_and_end_go_to_the_first_and_the_last_job_in_records() {
     let mut opened = open(SIZE, Theme::Light, Stage::record_detail);

@@ -153,7 +153,7 @@ fn kind_colour(ui: &Ui, kind: EvidenceKind) -> Color32 {
 fn next_gateway(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     strong(ui, "Next gateway");
     let Some(row) = app.next_gateway() else {
-        muted(ui, "No further gateway expected here is ready. Plug in the next one, or query those in the list");
+        muted(ui, crate::app::NO_NEXT);
         return;
     };
     let (name, place) = (display_name(row), row.link.place());

@@ -4,7 +4,7 @@ use egui::{RichText, Ui};
 
 use crate::app::App;
 use crate::app::commission::{Session, StepLine, StepState};
-use crate::model::gateway::Protection;
+use crate::model::gateway::{Protection, ProvisioningState};
 use crate::model::outcome::Verdict;
 use crate::msg::Step;
 use crate::ui::icon;
@@ -76,13 +76,22 @@ fn step_words(state: &StepState, pass: &Pass<'_>) -> String {
     }
 }
 
+/// How it stands. One without Wi-Fi is not ready for a network, whatever its protocol calls that.
+fn state(session: &Session) -> &'static str {
+    match session.state {
+        Some(ProvisioningState::Ready) if !session.may_have_wifi() => "Ready; takes no Wi-Fi network",
+        Some(state) => state.title(),
+        None => "not known yet",
+    }
+}
+
 fn device(ui: &mut Ui, session: &Session) {
     ui.spacing_mut().item_spacing.y = GRID;
     strong(ui, "Gateway");
     let info = session.info.clone().unwrap_or_default();
     let pairs = [
         ("Name", session.name().to_owned()),
-        ("State", session.state.map_or("not known yet", |state| state.title()).to_owned()),
+        ("State", state(session).to_owned()),
         ("Firmware", format!("{} {}", info.firmware, info.firmware_version).trim().to_owned()),
         ("Hardware", info.hardware),
         ("System", info.os.unwrap_or_default()),
