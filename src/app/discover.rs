@@ -736,7 +736,7 @@ pub fn own_name(row: &Sighting) -> Option<&str> {
 pub fn display_name(row: &Sighting) -> Cow<'_, str> {
     let name = own_name(row).or(row.facts.product.as_deref());
     let heard = || row.heard.as_ref().and_then(|heard| heard.name.as_deref()).map(|name| visible(name, 60));
-    name.map(Cow::Borrowed).unwrap_or_else(|| Cow::Owned(heard().unwrap_or_else(|| port_name(&row.link))))
+    name.map_or_else(|| heard().unwrap_or_else(|| port_name(&row.link)).into(), Cow::Borrowed)
 }
 
 /// The name of the profile a row looks like.

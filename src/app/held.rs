@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::commission::CommissionAction;
-use super::device::DeviceAction;
+use super::device::{Device, DeviceAction};
 use super::terminal::{Port, TerminalAction};
 use super::{App, Desk};
 use crate::model::ids::LinkAddress;
@@ -13,7 +13,7 @@ impl App {
     /// Whether a session or terminal of this program is open at a gateway, over that link.
     pub fn holds(&self, link: &LinkAddress) -> bool {
         self.commission.of(link).is_some_and(|one| one.open_session().is_some())
-            || self.device.of(link).is_some_and(|one| one.is_open())
+            || self.device.of(link).is_some_and(Device::is_open)
             || self.terminal.of(link).is_some_and(|one| matches!(one.port(), Port::Opening | Port::Open))
     }
 

@@ -582,13 +582,11 @@ impl App {
             self.toasts.note("The next gateway comes once the one selected has joined", now);
             return Vec::new();
         }
-        match self.next_gateway().map(|row| row.link.clone()) {
-            Some(next) => self.go_on_with(&next, now),
-            None => {
-                self.toasts.note(NO_NEXT, now);
-                Vec::new()
-            }
-        }
+        let Some(next) = self.next_gateway().map(|row| row.link.clone()) else {
+            self.toasts.note(NO_NEXT, now);
+            return Vec::new();
+        };
+        self.go_on_with(&next, now)
     }
 
     /// Several gateways marked are a batch; fewer are none.

@@ -403,7 +403,8 @@ fn left(judged: &Judged) -> String {
     let failed = count(|state| state == RowState::Fail);
     let open = count(|state| !state.is_good() && state != RowState::Fail);
     let told = [(failed, "advised failed"), (open, "not tested or not needed")];
-    told.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!(", {count} {word}")).collect()
+    let told = told.iter().filter(|(count, _)| *count > 0);
+    told.fold(String::new(), |told, (count, word)| format!("{told}, {count} {word}"))
 }
 
 /// What goes on record.

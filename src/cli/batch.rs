@@ -20,6 +20,7 @@ use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
+use crate::model::text::visible;
 use crate::msg::batch::{BatchCommand, BatchEvent, BatchSource, BatchStart, ManifestCheck, RowState};
 use crate::msg::{Command, Event, JobEnd};
 use crate::profile::site::{Found, Site};
@@ -102,6 +103,16 @@ pub(super) fn given(files: &[SecretFile]) -> Result<Vec<(String, Secret<String>)
             "Two secrets cannot both come from standard input",
             "--secret names it more than once",
             "Give all but one of them as files",
+        ));
+    }
+    let mut names = BTreeSet::new();
+    if let Some(twice) = files.iter().find(|secret| !names.insert(&secret.name)) {
+        let name = visible(&twice.name, 60);
+        return Err(Problem::new(
+            "secret.named_twice",
+            format!("--secret names @{name} twice"),
+            "Two files were given for one name, and one of them would have been left out",
+            "Give each name one file",
         ));
     }
     files.iter().map(one).collect()

@@ -257,6 +257,10 @@ fn a_secret_is_given_once_for_all_rows() {
     let rows = sims.iter().enumerate().map(|(n, sim)| format!("H{n},{},generic-improv,Site-Office,@site\n", sim.link));
     let site = place.write("site.csv", format!("{HEADER}{}", rows.collect::<String>()));
     place.run_json(&["batch", &site]).expect_problem(2, "manifest.secret_missing");
+    let (one, other) = (place.write("one.txt", "a passphrase"), place.write("other.txt", "another one"));
+    let twice = [format!("wifi={one}"), format!("@wifi={other}")];
+    let given = ["batch", &site, "--secret", &twice[0], "--secret", &twice[1]];
+    place.run_json(&given).expect_problem(2, "secret.named_twice");
     let ran = place.run_json(&["batch", &site, "--secret", &format!("site={wifi}")]).expect(0);
     assert_eq!(ran.result()["joined"], 2);
 }

@@ -236,6 +236,10 @@ fn a_shell_over_smp_without_programs_is_asked_fails_nothing_and_says_so() {
     // What the system is nobody told, so nothing is said of it.
     assert!(!probes(&ran).iter().any(|probe| probe == "system" || probe == "connect"), "{ran:?}");
     ran.expect(4);
+    let job = place.run_json(&["records", "list"]).expect(0).result();
+    let told = |field: &str| job[field].as_str().unwrap_or_default().to_owned();
+    assert_eq!((told("outcome"), told("gateway")), ("unknown".into(), from["name"].as_str().unwrap().into()), "{job}");
+    assert!(told("summary").starts_with("From the gateway: 0 of 1 rows passed; none that"), "{job}");
 }
 
 #[test]

@@ -40,6 +40,11 @@ impl Kept {
         })
     }
 
+    /// What led its packets elsewhere.
+    pub(super) fn overrides(&self) -> &[String] {
+        &self.plan.about.overrides
+    }
+
     fn state(&self, row: &RowId) -> Option<RowState> {
         self.judged.row(row).map(|verdict| verdict.state)
     }

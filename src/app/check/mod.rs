@@ -453,6 +453,13 @@ impl NetworkCheck {
         both::side_by_side(self.rounds.last(profile, None), self.rounds.last(profile, Some(link)))
     }
 
+    /// The overrides on which what they found rests.
+    pub fn overrides_of(&self, profile: &ProfileId, link: &LinkAddress) -> &[String] {
+        let kept = [self.rounds.last(profile, Some(link)), self.rounds.last(profile, None)];
+        let mut overrides = kept.into_iter().flatten().map(both::Kept::overrides);
+        overrides.find(|overrides| !overrides.is_empty()).unwrap_or_default()
+    }
+
     /// When one who looked did so last, in microseconds since 1970 UTC: the gateway at a link, or this laptop.
     pub fn looked_at(&self, profile: &ProfileId, via: Option<&LinkAddress>) -> Option<i64> {
         self.rounds.last(profile, via).map(|kept| kept.at_unix_micros)

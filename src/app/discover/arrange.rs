@@ -86,12 +86,11 @@ impl Discover {
             ranked.sort_by(|(one, link), (other, next)| one.compare(other).then_with(|| link.cmp(next)));
         }
         let links: Vec<&LinkAddress> = ranked.into_iter().map(|(_, link)| link).collect();
-        let (links, lines) = match site.filter(|site| !site.gateways.is_empty()) {
-            Some(site) => self.held_to(site, &links, &needle),
-            None => {
-                let lines = (0..links.len()).map(ListLine::Row).collect();
-                (links, lines)
-            }
+        let (links, lines) = if let Some(site) = site.filter(|site| !site.gateways.is_empty()) {
+            self.held_to(site, &links, &needle)
+        } else {
+            let lines = (0..links.len()).map(ListLine::Row).collect();
+            (links, lines)
         };
         let (shown, longest_name) = (links.into_iter().cloned().collect(), longest_name.into_owned());
         (self.shown, self.lines) = (shown, lines);

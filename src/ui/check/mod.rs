@@ -178,6 +178,11 @@ fn overrides(ui: &mut Ui, check: &NetworkCheck) {
     let beside = || check.run().and_then(|run| run.beside.as_ref());
     let overrides =
         if own.is_empty() { beside().map_or(own, |beside| beside.evidence.about.overrides.as_slice()) } else { own };
+    overridden(ui, overrides);
+}
+
+/// Says that results rest on overrides, where they do.
+pub(super) fn overridden(ui: &mut Ui, overrides: &[String]) {
     if !overrides.is_empty() {
         let colour = palette(ui).warn;
         let shown = ui.scope(|ui| notice(ui, colour, icon::WARNING, &words::overrides(overrides.len())));

@@ -97,13 +97,14 @@ fn page_header(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
         0 => "Several gateways".to_owned(),
         count => gateways(count),
     };
+    let has_ended = batch.was_begun() && !batch.is_running();
     let can_clear = !batch.rows().is_empty() && !batch.is_running() && !batch.is_checking();
     ui.horizontal(|ui| {
         ui.set_min_height(32.0);
         let end = RowEnd::new(ui, "acts");
         end.before(ui, |ui| {
             truncated(ui, RichText::new(title).font(crate::ui::theme::title()).color(palette(ui).strong));
-            if !text.is_empty() {
+            if !text.is_empty() && !has_ended {
                 pill(ui, colour, &text);
             }
         });
@@ -116,7 +117,11 @@ fn page_header(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
             }
         });
     });
-    if batch.was_begun() && !batch.is_running() && batch.is_unfinished() {
+    if has_ended && !text.is_empty() {
+        // How it ended has a line of its own: beside the buttons it would be cut.
+        pill(ui, colour, &text);
+    }
+    if has_ended && batch.is_unfinished() {
         return secrets_again(ui, batch, pass);
     }
     if !batch.rows().is_empty() && !batch.was_begun() {

@@ -8,6 +8,7 @@ use crate::app::{Action, App, Place};
 use crate::check::verdict::RowState;
 use crate::model::gateway::Sighting;
 use crate::model::ids::{DriverId, ProfileId};
+use crate::ui::check::overridden;
 use crate::ui::check::rows::{look, sign_at};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
@@ -46,6 +47,7 @@ pub(super) fn show(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) 
         );
         return;
     }
+    overridden(ui, app.check.overrides_of(&profile.id, &row.link));
     table(ui, &rows, pass);
     summary(ui, &rows);
 }
