@@ -83,7 +83,7 @@ fn method(report: &WipeReport) -> &'static str {
 fn verification(report: &WipeReport) -> String {
     let is_seen = |store: &StoreVerdict| matches!(store.state, StoreState::SeenEmpty | StoreState::StillThere);
     if !report.assessment.stores.iter().any(is_seen) {
-        return "Nobody looked at what the device holds".into();
+        return "Nobody looked at what the device holds after the removal".into();
     }
     match report.restarts {
         0 => "Looked at over the same link, without a restart".into(),

@@ -17,6 +17,11 @@ impl App {
             || self.terminal.of(link).is_some_and(|one| matches!(one.port(), Port::Opening | Port::Open))
     }
 
+    /// The links of all gateways that are held.
+    pub fn held(&self) -> impl Iterator<Item = &LinkAddress> {
+        self.discover.rows().map(|row| &row.link).filter(|link| self.holds(link))
+    }
+
     /// The gateways of the batch that are held, in its order.
     pub fn held_of_batch(&self) -> Vec<LinkAddress> {
         let links = self.batch.rows().iter().filter_map(|row| row.head.place.parse().ok());

@@ -127,7 +127,11 @@ impl CheckJob {
         };
         let ((end, judged), broken) = tokio::join!(check::run(setup, commands, stop), forward);
         let ended = match record {
-            Some(open) => end_on_record(open, &plan, &judged, &end).await,
+            Some(open) => {
+                let evidence = self.last_evidence();
+                let seen = evidence.as_ref().map_or(&[][..], |evidence| evidence.observations.as_slice());
+                end_on_record(open, &Spoken { plan: &plan, judged: &judged, observations: seen }, &end).await
+            }
             None => Ok(()),
         };
         match ended.err().or(broken) {
@@ -146,14 +150,21 @@ impl CheckJob {
     ) -> Result<(), RecordsError> {
         match event {
             CheckEvent::RoundBegan { .. } if record.is_none() => *record = self.begin(prepared).await?,
-            CheckEvent::RoundEnded { judged, is_final: true, .. } => {
+            CheckEvent::RoundEnded { judged, evidence, is_final: true, .. } => {
                 if let Some(open) = record.take() {
-                    end_on_record(open, plan, judged, &JobEnd::Done { note: String::new() }).await?;
+                    let spoken = Spoken { plan, judged, observations: &evidence.observations };
+                    end_on_record(open, &spoken, &JobEnd::Done { note: String::new() }).await?;
                 }
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// What was seen by the end of the last round.
+    fn last_evidence(&self) -> Option<Arc<Evidence>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().map(|latest| Arc::clone(&latest.evidence))
     }
 
     fn keep(&self, plan: &Arc<Plan>, beside: Option<&Arc<Beside>>, event: &CheckEvent) {
@@ -195,14 +206,9 @@ impl CheckJob {
 /// A check on record that has no end yet.
 type OnRecord = (Arc<dyn Records>, RecordId);
 
-async fn end_on_record(
-    (records, record): OnRecord,
-    plan: &Plan,
-    judged: &Judged,
-    end: &JobEnd,
-) -> Result<(), RecordsError> {
-    let (outcome, summary) = summary(plan, judged, end);
-    records.step(record, crate::check::on_record(plan, judged, outcome)).await?;
+async fn end_on_record((records, record): OnRecord, spoken: &Spoken<'_>, end: &JobEnd) -> Result<(), RecordsError> {
+    let (outcome, summary) = summary(spoken.plan, spoken.judged, end);
+    records.step(record, crate::check::on_record(spoken.plan, spoken.judged, spoken, outcome)).await?;
     records.end(record, outcome, format!("check.{outcome}"), summary).await
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::plan::Plan;
-use super::report::{Plain, Words as _};
+use super::report::Words;
 use super::verdict::{Judged, RowState};
 use crate::model::record::{Phase, StepEntry};
 
@@ -13,13 +13,13 @@ const STEP: &str = "rows";
 const NAMED: usize = 50;
 
 /// The entry of a round, to be written before the outcome of the check.
-pub fn on_record(plan: &Plan, judged: &Judged, outcome: &str) -> StepEntry {
+pub fn on_record(plan: &Plan, judged: &Judged, words: &dyn Words, outcome: &str) -> StepEntry {
     let failed = || judged.rows.iter().filter(|row| row.state == RowState::Fail);
     let named: Vec<Value> = failed()
         .take(NAMED)
         .map(|verdict| {
             let planned = plan.row(&verdict.row);
-            let what = planned.map_or_else(String::new, |row| Plain.row(plan, row, verdict).what);
+            let what = planned.map_or_else(String::new, |row| words.row(plan, row, verdict).what);
             json!({ "id": verdict.row.to_string(), "reason": verdict.reason.as_str(), "what": what })
         })
         .collect();

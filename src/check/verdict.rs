@@ -136,6 +136,10 @@ words! {
         NameServerIgnored = "name-server-ignored",
         /// The name resolves; nothing more can be tried.
         OnlyResolved = "only-resolved",
+        /// Over plain HTTP the row is answered by being sent to another host: so do sign-in pages.
+        SentElsewhere = "sent-elsewhere",
+        /// A connection was taken, and nothing can be said over it: by whom is not known.
+        OnlyConnected = "only-connected",
         /// The network turns IPv4 into IPv6 addresses.
         Nat64 = "nat64",
         /// Nothing came from the port.

@@ -8,7 +8,7 @@ use super::session::workers_gone;
 use super::wipe_args::ScanArgs;
 use super::{next_job, secret_input};
 use crate::backend::Handle;
-use crate::model::card_scan::{NONE_FOUND, Scanned};
+use crate::model::card_scan::{NONE_FOUND, Scanned, UNSEEN};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::text::visible;
@@ -117,6 +117,9 @@ fn conclude(scanned: Option<Box<Scanned>>, end: JobEnd, out: &mut Output) -> Exi
     });
     if let Some(text) = scanned.not_searched() {
         out.text(text);
+    }
+    if scanned.total == 0 {
+        out.text(UNSEEN);
     }
     match failed {
         Some(problem) => {

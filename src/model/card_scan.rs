@@ -157,6 +157,9 @@ pub struct Scanned {
 /// What nothing found says, and no more.
 pub const NONE_FOUND: &str = "No copy found in the addressable area";
 
+/// What such a search cannot see, wherever nothing was found.
+pub const UNSEEN: &str = "Compressed and encrypted copies can't be found, nor spellings other than those searched for";
+
 impl Scanned {
     /// What was not searched for, in a sentence; nothing where all was.
     pub fn not_searched(&self) -> Option<String> {

@@ -56,12 +56,19 @@ fn jobs(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let is_shown = |job: &&RunningJob| !matches!(job.kind, JobKind::Probe(_) | JobKind::Telemetry);
     let others: Vec<&RunningJob> = app.busy_jobs().filter(is_shown).filter(|job| !app.is_waiting(job.id)).collect();
     let count = others.len() + usize::from(asked > 0);
-    if count == 0 && app.telemetry.job().is_some() {
+    if count == 0 && app.items().iter().any(|item| item.inspection.is_open()) {
         return;
     }
     if count == 0 {
-        show_icon(ui, if app.is_started() { icon::JOINED } else { icon::RUNNING }, palette(ui).muted);
-        muted(ui, if app.is_started() { "Nothing is running" } else { "Starting…" });
+        let glyph = if app.is_started() { icon::JOINED } else { icon::RUNNING };
+        let (glyph, text) = match (app.is_started(), app.held().count()) {
+            (false, _) => (glyph, "Starting…".to_owned()),
+            (true, 0) => (glyph, "Nothing is running".to_owned()),
+            (true, 1) => (icon::COMMISSION, "1 session is open".to_owned()),
+            (true, count) => (icon::COMMISSION, format!("{count} sessions are open")),
+        };
+        show_icon(ui, glyph, palette(ui).muted);
+        muted(ui, &text);
         return;
     }
     show_icon(ui, icon::RUNNING, palette(ui).link);

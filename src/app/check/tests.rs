@@ -533,6 +533,17 @@ fn a_check_from_the_gateway_takes_its_login_along_and_stands_beside_that_of_the_
     let link: LinkAddress = "serial:/dev/ttyUSB0".parse().unwrap();
     bench.act(CheckAction::ChoseVia(Some(link.clone())));
     assert_eq!(bench.app.check.preview().unwrap().0.about.vantage, crate::check::plan::Vantage::Gateway);
+    let both = bench.act(CheckAction::Started);
+    let Some(Command::Check { job, command: CheckCommand::Start(laptop) }) = both.into_iter().next_back() else {
+        panic!("the laptop looks first")
+    };
+    assert_eq!(
+        (laptop.via.is_none(), laptop.about.vantage),
+        (true, crate::check::plan::Vantage::default()),
+        "as from the site"
+    );
+    bench.act(CheckAction::Stopped);
+    bench.apply(Event::JobFinished { job, end: JobEnd::Cancelled });
     bench.app.check.form.is_both = false;
     bench.app.check.username = "root".into();
     bench.app.check.password = Secret::new("made up".into());

@@ -249,6 +249,18 @@ pub const fn of(reason: Reason) -> Texts {
             &["A wrong entry in the DHCP or manual settings"],
             "Ask the admin to correct the name servers",
         ),
+        R::SentElsewhere => texts(
+            "Sent elsewhere",
+            "Over plain HTTP, {host} answers by sending to {about}; who answers isn't verified",
+            &["The service has moved", "A sign-in page of the network answers for it"],
+            "Open http://{host} on this network to see who answers",
+        ),
+        R::OnlyConnected => texts(
+            "Only connected",
+            "{host} takes a connection on port {port}; nothing is said over it, so who takes it isn't known",
+            &[],
+            "Try the service itself on the gateway",
+        ),
         R::OnlyResolved => texts(
             "Only resolved",
             "{host} resolves; whether it answers can't be seen from here",
@@ -447,14 +459,18 @@ pub const fn of(reason: Reason) -> Texts {
         ),
         R::Intercepted => texts(
             "TLS intercepted",
-            "The certificate for {host} comes from \"{about}\": TLS is opened on the way",
+            "The certificate for {host} comes from \"{about}\", as on TLS that is opened on the way",
             &["TLS inspection by the firewall or a proxy", "A security program on this computer"],
             "Ask the admin to exempt {host} from TLS inspection",
         ),
         R::UntrustedIssuer => texts(
             "Unknown issuer",
             "The certificate for {host} comes from \"{about}\", which no public list contains",
-            &["TLS inspection or a captive portal", "Another server answers for the name"],
+            &[
+                "TLS inspection or a captive portal",
+                "Another server answers for the name",
+                "The server doesn't send its intermediate certificate",
+            ],
             "Ask the admin whether this issuer is theirs, and exempt {host}",
         ),
         R::OtherPublicRoot => texts(
@@ -496,7 +512,7 @@ pub const fn of(reason: Reason) -> Texts {
         R::ClockWrong => texts(
             "Clock wrong",
             "The clock of this computer is wrong: {about}",
-            &["No time server was reached", "An empty clock battery"],
+            &["This computer doesn't follow a time server", "An empty clock battery"],
             "Set the clock, then run the check again",
         ),
         R::GatewayClockWrong => texts(
@@ -579,7 +595,7 @@ pub const fn of(reason: Reason) -> Texts {
         ),
         R::CaptivePortal => texts(
             "Captive portal",
-            "A sign-in page stands before the internet {about}",
+            "A sign-in page stands before the internet ({about})",
             &["A guest network with a captive portal"],
             "Ask the admin to exempt the gateway's MAC address, or use another SSID",
         ),
@@ -598,7 +614,7 @@ pub const fn of(reason: Reason) -> Texts {
         R::MqttCut => texts(
             "MQTT cut",
             "The connection to {host} is cut before the broker answers",
-            &["A filter cuts MQTT once it sees it"],
+            &["A filter cuts MQTT once it sees it", "The broker closes connections without a login"],
             "Ask the admin to allow MQTT to {host} port {port}",
         ),
         R::MqttUnavailable => texts(
@@ -607,9 +623,12 @@ pub const fn of(reason: Reason) -> Texts {
             &["A fault of the service"],
             "Run the row again later; the network is fine",
         ),
-        R::ClosedWithoutLogin => {
-            texts("Closed without login", "The broker {host} closes the connection, as no login was sent", &[], "")
-        }
+        R::ClosedWithoutLogin => texts(
+            "Closed without login",
+            "{host} closes the connection without an answer; no login was sent, and brokers that want one do so",
+            &[],
+            "",
+        ),
         R::NotMqtt => texts(
             "Not MQTT",
             "{host} answers with something else than MQTT: {about}",

@@ -15,12 +15,15 @@ pub(super) fn page(spot: &Spot<'_, '_>, walk: &mut Walk) -> Step {
     });
     let Some((observation, http)) = best(exchanges) else { return Step::Unseen };
     match &http.end {
-        HttpEnd::Status { status, .. } => {
+        HttpEnd::Status { status, location, .. } => {
             walk.facts.push(observation.number);
-            if let Some(fault) = gate(observation, *status, ProbeKind::Http) {
+            if let Some(fault) = gate(spot, observation, *status, ProbeKind::Http) {
                 return Step::Bad(fault);
             }
             note_status(spot, walk, observation.number, *status);
+            if let Some(other) = sent_elsewhere(spot, *status, location.as_deref()) {
+                walk.note(Reason::SentElsewhere, observation.number, other);
+            }
             Step::Good
         }
         HttpEnd::Broken(broke) => Step::Bad(broken(spot, observation, broke)),
@@ -43,7 +46,7 @@ pub(super) fn upgrade(spot: &Spot<'_, '_>, walk: &mut Walk) -> Step {
         HttpEnd::Broken(broke) => return Step::Bad(broken(spot, observation, broke)),
     };
     walk.facts.push(observation.number);
-    if let Some(fault) = gate(observation, status, ProbeKind::WebSocket) {
+    if let Some(fault) = gate(spot, observation, status, ProbeKind::WebSocket) {
         return Step::Bad(fault);
     }
     if matches!(status, 400..=499) {
@@ -71,8 +74,11 @@ fn best<'o, 'a: 'o>(
     best
 }
 
-/// Statuses by which something in front of the service asks for a login.
-fn gate(observation: &Observation, status: u16, step: ProbeKind) -> Option<Fault> {
+/// Statuses by which something in front of the service asks for a login. A peer that was verified says it for itself.
+fn gate(spot: &Spot<'_, '_>, observation: &Observation, status: u16, step: ProbeKind) -> Option<Fault> {
+    if is_verified(spot) {
+        return None;
+    }
     let reason = match status {
         407 => Reason::ProxyLogin,
         511 => Reason::CaptivePortal,
@@ -81,12 +87,29 @@ fn gate(observation: &Observation, status: u16, step: ProbeKind) -> Option<Fault
     Some(Fault::new(reason, step, Confidence::High, observation.number).about(status.to_string()))
 }
 
+/// Whether the handshake before has shown who the peer is.
+fn is_verified(spot: &Spot<'_, '_>) -> bool {
+    spot.case.endpoint.probes.contains(&ProbeKind::Tls)
+}
+
+/// The host that an unverified peer sends to instead: so do sign-in pages.
+fn sent_elsewhere(spot: &Spot<'_, '_>, status: u16, location: Option<&str>) -> Option<String> {
+    if is_verified(spot) || !matches!(status, 300..=399) {
+        return None;
+    }
+    let (_, rest) = location?.split_once("://")?;
+    let host = rest.split(['/', ':', '?', '#']).next()?;
+    let is_own =
+        host.eq_ignore_ascii_case(spot.host) || host.to_ascii_lowercase().ends_with(&format!(".{}", spot.host));
+    (!is_own).then(|| visible(host, 80))
+}
+
 fn note_status(spot: &Spot<'_, '_>, walk: &mut Walk, fact: u32, status: u16) {
     let expected = &spot.case.endpoint.expect_status;
     let reason = match status {
         _ if expected.contains(&status) => return,
+        403 | 407 | 451 | 511 => Reason::ServiceRefuses,
         500..=599 => Reason::ServerError,
-        403 | 451 => Reason::ServiceRefuses,
         _ if expected.is_empty() => return,
         _ => Reason::UnexpectedStatus,
     };

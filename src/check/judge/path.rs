@@ -129,6 +129,9 @@ impl<'a> Spot<'_, 'a> {
                 Step::Unseen => match self.not_run(kind) {
                     // What a lesser step would have shown is beside the answer that is there already.
                     Some((reason, fact)) if matches!(last, Some(ProbeKind::Http | ProbeKind::Mqtt)) => {
+                        // The far end ended the session: there is none that could stay idle.
+                        let is_over = kind == ProbeKind::Idle && reason == Reason::NotTold;
+                        let reason = if is_over { Reason::NothingToAsk } else { reason };
                         walk.note(reason, fact, kind.as_str());
                     }
                     Some((reason, _)) => return End::Unknown(reason, kind),
@@ -142,7 +145,9 @@ impl<'a> Spot<'_, 'a> {
             }
         }
         match last {
-            Some(ProbeKind::Tcp) | None => End::Open,
+            // Whatever stands on the way can take a connection: nobody knows who did.
+            Some(ProbeKind::Tcp) => End::Unknown(Reason::OnlyConnected, ProbeKind::Tcp),
+            None => End::Open,
             Some(kind) => End::Good(kind),
         }
     }

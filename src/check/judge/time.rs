@@ -7,7 +7,7 @@ use super::dns;
 use super::path::{Case, End, Fault};
 use super::row::HostEnd;
 use super::tcp;
-use crate::check::seen::{HttpEnd, Observation, Seen, Time, TimeEnd, Tls, Trust};
+use crate::check::seen::{HttpEnd, Observation, Seen, SocketError, Time, TimeEnd, Tls, Trust};
 use crate::check::verdict::{Confidence, Note, Reason};
 use crate::model::endpoint::ProbeKind;
 use crate::model::text::visible;
@@ -307,6 +307,9 @@ fn judge_reply(case: &Case<'_>, observation: &Observation, time: &Time) -> Resul
         TimeEnd::Odd { why, .. } => fault(Reason::NtpOdd, Confidence::Medium, visible(why, 60)),
         TimeEnd::Refused { icmp: Some(icmp), .. } if case.scene.is_own(icmp.from) && icmp.from != time.server.ip() => {
             fault(Reason::BlockedHere, Confidence::High, tcp::sender(*icmp))
+        }
+        TimeEnd::Refused { icmp: None, error: SocketError::NetworkUnreachable | SocketError::HostUnreachable } => {
+            fault(Reason::Unreachable, Confidence::Medium, time.server.ip().to_string())
         }
         TimeEnd::Refused { icmp, .. } => {
             fault(Reason::NtpRejected, Confidence::High, icmp.map_or_else(String::new, tcp::sender))

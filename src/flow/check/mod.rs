@@ -101,10 +101,19 @@ pub async fn run(
     let all: Vec<RowId> = plan.to_run().map(|row| row.id.clone()).collect();
     let (mut rows, mut saved) = (all.clone(), setup.saved.clone());
     let mut every = setup.watch;
+    let mut last = Judged::default();
     for number in 1.. {
         let judged = if let Some(saved) = saved.take() {
             book.judge_saved(saved).await
         } else {
+            let woken = tokio::select! {
+                biased;
+                () = stopped(&mut stop) => return (JobEnd::Cancelled, last),
+                woken = setup.probes.wake() => woken,
+            };
+            if let Err(problem) = woken {
+                return (JobEnd::Failed(problem), last);
+            }
             let is_watching = every.is_some();
             let is_over = tokio::select! {
                 biased;
@@ -114,12 +123,16 @@ pub async fn run(
             };
             // After a whole round no row is left open: what nothing was seen of, this system does not tell.
             let why = if is_over { NotRun::NotTold } else { NotRun::Stopped };
+            if every.is_none() {
+                setup.probes.rest().await;
+            }
             let judged = book.end_round(number, why, &rows, is_over && every.is_none()).await;
             if !is_over {
                 return (JobEnd::Cancelled, judged);
             }
             judged
         };
+        last = judged.clone();
         rows = loop {
             let next = every.map(|every| Instant::now() + every);
             break tokio::select! {

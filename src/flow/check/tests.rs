@@ -40,11 +40,14 @@ struct Net {
     asked: Mutex<Vec<Question>>,
     at_once: AtomicUsize,
     most: AtomicUsize,
+    woken: AtomicUsize,
+    rested: AtomicUsize,
 }
 
 impl Net {
     fn new(far: Far) -> Arc<Self> {
-        Arc::new(Self { far, asked: Mutex::default(), at_once: AtomicUsize::new(0), most: AtomicUsize::new(0) })
+        let none = AtomicUsize::default;
+        Arc::new(Self { far, asked: Mutex::default(), at_once: none(), most: none(), woken: none(), rested: none() })
     }
 
     fn asked(&self) -> Vec<Question> {
@@ -120,6 +123,16 @@ impl Probes for Net {
                 let _ = seen.send(witnessed).await;
             }
         })
+    }
+
+    fn wake(&self) -> Boxed<'_, Result<(), crate::model::problem::Problem>> {
+        self.woken.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn rest(&self) -> Boxed<'_, ()> {
+        self.rested.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async {})
     }
 }
 
@@ -293,6 +306,22 @@ async fn watching_makes_no_names_up_after_the_first_round() {
     assert!(first > 0);
     assert_eq!(desk.round().await.0, 2);
     assert_eq!(made_up(), first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_asking_takes_is_given_back_before_a_round_is_told_to_be_over() {
+    let net = Net::new(Far::Answers);
+    let mut desk = Desk::open(&net, 1, Overrides::default(), None);
+    for round in 1..=2 {
+        desk.round().await;
+        assert_eq!((net.woken.load(Ordering::SeqCst), net.rested.load(Ordering::SeqCst)), (round, round));
+        desk.commands.send(CheckCommand::Again { rows: Vec::new() }).await.unwrap();
+    }
+    // While it looks again by itself it keeps what it needs.
+    let net = Net::new(Far::Answers);
+    let mut desk = Desk::open(&net, 1, Overrides::default(), Some(Duration::from_mins(1)));
+    desk.round().await;
+    assert_eq!(net.rested.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test(start_paused = true)]

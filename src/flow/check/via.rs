@@ -23,6 +23,7 @@ use crate::flow::report::Report;
 use crate::flow::transcript::SharedTranscript;
 use crate::model::access::Access;
 use crate::model::ids::{DriverId, LinkAddress};
+use crate::model::problem::{Explain as _, Problem};
 use crate::model::text::visible;
 use crate::msg::Step;
 use crate::profile::DriverSettings;
@@ -70,13 +71,12 @@ pub struct Way {
 
 /// Asks on a gateway. [`GatewayProbes::close`] ends it.
 pub struct GatewayProbes {
-    shell: Mutex<Box<dyn Shell>>,
+    way: Way,
+    /// Nothing between rounds: whoever sets the gateway up needs its link then.
+    shell: Mutex<Option<Box<dyn Shell>>>,
     gateway: Gateway,
     /// How far its clock is ahead, once that was read.
     ahead_micros: std::sync::Mutex<Option<i64>>,
-    chains: Arc<dyn Chains>,
-    clock: Arc<dyn Fn() -> i64 + Send + Sync>,
-    random: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 impl GatewayProbes {
@@ -97,34 +97,37 @@ impl GatewayProbes {
         };
         let mark = format!("lm{:012x}", (way.random)() & 0xffff_ffff_ffff);
         let gateway = Gateway { tools, mark, ..Gateway::default() };
-        let (chains, clock, random) = (way.chains, way.clock, way.random);
-        Ok((
-            Self {
-                shell: Mutex::new(shell),
-                gateway,
-                ahead_micros: std::sync::Mutex::default(),
-                chains,
-                clock,
-                random,
-            },
-            via,
-        ))
+        let (shell, ahead_micros) = (Mutex::new(Some(shell)), std::sync::Mutex::default());
+        Ok((Self { way, shell, gateway, ahead_micros }, via))
     }
 
-    /// Logs out.
+    /// Logs out, and gives the link back.
     pub async fn close(&self) {
-        close(self.shell.lock().await.as_mut()).await;
+        if let Some(mut shell) = self.shell.lock().await.take() {
+            close(shell.as_mut()).await;
+        }
+    }
+
+    async fn open_again(&self) -> Result<(), DeviceError> {
+        let mut shell = self.shell.lock().await;
+        if shell.is_none() {
+            *shell = Some(open(&self.way).await?);
+        }
+        Ok(())
     }
 
     async fn answer(&self, question: &Question, seen: &mpsc::Sender<Witnessed>) {
         let ahead_micros = *self.ahead_micros.lock().unwrap_or_else(PoisonError::into_inner);
         let mut inquiry =
-            Inquiry::new(question, &Gateway { ahead_micros, nonce: (self.random)(), ..self.gateway.clone() });
+            Inquiry::new(question, &Gateway { ahead_micros, nonce: (self.way.random)(), ..self.gateway.clone() });
         while let Some(command) = inquiry.next_command() {
             // One at a time; what is waited for the line is no time of the command.
             let mut shell = self.shell.lock().await;
-            let (at_unix_micros, began) = ((self.clock)(), Instant::now());
-            let output = run(shell.as_mut(), &command).await;
+            let (at_unix_micros, began) = ((self.way.clock)(), Instant::now());
+            let output = match shell.as_mut() {
+                Some(shell) => run(shell.as_mut(), &command).await,
+                None => None,
+            };
             drop(shell);
             let took_micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
             let ended = at_unix_micros.saturating_add_unsigned(took_micros);
@@ -136,7 +139,7 @@ impl GatewayProbes {
             }
         }
         for rest in inquiry.rest() {
-            let _ = seen.send(Witnessed { at_unix_micros: (self.clock)(), took_micros: 0, seen: rest }).await;
+            let _ = seen.send(Witnessed { at_unix_micros: (self.way.clock)(), took_micros: 0, seen: rest }).await;
         }
     }
 
@@ -152,7 +155,7 @@ impl GatewayProbes {
         match found {
             Found::Seen(seen) => seen,
             Found::Chain { mut tls, chain, expected } => {
-                (tls.chain, tls.trust) = self.chains.read(&tls.name, &chain, &expected);
+                (tls.chain, tls.trust) = self.way.chains.read(&tls.name, &chain, &expected);
                 Seen::Tls(tls)
             }
         }
@@ -162,6 +165,14 @@ impl GatewayProbes {
 impl Probes for GatewayProbes {
     fn ask(&self, question: Question, seen: mpsc::Sender<Witnessed>) -> Boxed<'_, ()> {
         Box::pin(async move { self.answer(&question, &seen).await })
+    }
+
+    fn wake(&self) -> Boxed<'_, Result<(), Problem>> {
+        Box::pin(async { self.open_again().await.map_err(|error| error.explain()) })
+    }
+
+    fn rest(&self) -> Boxed<'_, ()> {
+        Box::pin(self.close())
     }
 }
 

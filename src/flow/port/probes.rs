@@ -5,6 +5,7 @@ use tokio::sync::mpsc;
 use super::Boxed;
 use crate::check::question::Question;
 use crate::check::seen::{Certificate, Seen, Trust};
+use crate::model::problem::Problem;
 
 /// Something that was seen, with its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,16 @@ pub trait Probes: Send + Sync {
     /// Asks one question. What is seen is sent as it comes; it returns by the question's limit at the latest. Dropping it stops
     /// everything that belongs to the question.
     fn ask(&self, question: Question, seen: mpsc::Sender<Witnessed>) -> Boxed<'_, ()>;
+
+    /// Gets what asking takes, such as the link of a gateway, unless it is there; before each round.
+    fn wake(&self) -> Boxed<'_, Result<(), Problem>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Gives back what others may need meanwhile; after a round that none follows by itself.
+    fn rest(&self) -> Boxed<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// A way to read chains of certificates that somebody else has seen, such as a program on a gateway.

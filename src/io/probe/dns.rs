@@ -122,10 +122,28 @@ fn both(a: Answer, aaaa: Answer) -> Answer {
         {
             Answer::Truncated
         }
+        // That one family has no address says nothing of the other, of which nothing usable came.
+        (Answer::Message { rcode: Some(0), addresses, extended, .. }, other)
+        | (other, Answer::Message { rcode: Some(0), addresses, extended, .. })
+            if addresses.is_empty() && extended.is_empty() =>
+        {
+            half(other)
+        }
         (message @ Answer::Message { .. }, _) | (_, message @ Answer::Message { .. }) => message,
         (refused @ Answer::Refused { .. }, _) | (_, refused @ Answer::Refused { .. }) => refused,
         (Answer::Truncated, _) | (_, Answer::Truncated) => Answer::Truncated,
         (a, _) => a,
+    }
+}
+
+/// What is known where one family has no address and the other brought no usable answer.
+fn half(other: Answer) -> Answer {
+    match other {
+        Answer::TimedOut => Answer::Failed {
+            detail: "the answer for one family says that there is no address, and none came for the other".into(),
+            error: None,
+        },
+        other => other,
     }
 }
 

@@ -1,8 +1,11 @@
 //! MQTT 3.1.1 CONNECT without credentials, and what comes back.
 
+use std::time::Duration;
+
 use bytes::BytesMut;
 use rumqttc::mqttbytes::v4::Connect;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
 
 use super::errors::{alert, broke, other};
 use crate::check::seen::{Broke, MqttEnd};
@@ -40,6 +43,23 @@ pub(super) async fn connect(stream: &mut Box<dyn Stream>, client_id: &str, glimp
             Some(alert) => MqttEnd::Alert { alert },
             None => MqttEnd::Broken(broke(&error, glimpse)),
         },
+    }
+}
+
+/// Whether the broker still answers on a session that was silent: a firewall that forgot it drops what is said without a word.
+pub(super) async fn still_answers(stream: &mut Box<dyn Stream>, limit: Duration) -> Option<Broke> {
+    let exchange = async {
+        stream.write_all(&[kind::PINGREQ << 4, 0]).await?;
+        stream.flush().await?;
+        let mut buffer = [0; 1024];
+        // Whatever the broker says, the session is alive.
+        stream.read(&mut buffer).await
+    };
+    match timeout(limit, exchange).await {
+        Ok(Ok(0)) => Some(Broke::Closed),
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(broke(&error, &Glimpse::default())),
+        Err(_) => Some(Broke::Silent),
     }
 }
 

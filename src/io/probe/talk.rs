@@ -24,6 +24,8 @@ enum Ground {
     Stream(Box<dyn Stream>, &'static str),
     /// HTTP, in the middle of a connection.
     Http(Session),
+    /// MQTT, after the broker took the connection.
+    Mqtt(Box<dyn Stream>),
     /// Nothing more can be said.
     Over,
 }
@@ -83,7 +85,7 @@ impl Talker<'_> {
                 self.connect_mqtt(stream, inside, client_id).await
             }
             (Say::Idle { time }, ground) => self.stay_idle(ground, *time).await,
-            (_, Ground::Http(_) | Ground::Over) => Ground::Over,
+            (_, Ground::Http(_) | Ground::Mqtt(_) | Ground::Over) => Ground::Over,
         }
     }
 
@@ -162,14 +164,18 @@ impl Talker<'_> {
         let is_in = matches!(end, MqttEnd::Connack { code: 0 });
         let seen = crate::check::seen::Mqtt { to: self.talk.to, inside: inside.into(), shape: self.talk.shape, end };
         self.teller.tell(began, Seen::Mqtt(seen)).await;
-        if is_in { Ground::Stream(stream, inside) } else { Ground::Over }
+        if is_in { Ground::Mqtt(stream) } else { Ground::Over }
     }
 
     async fn stay_idle(&self, ground: Ground, time: Duration) -> Ground {
         let began = Began::now();
         let cut = match ground {
             Ground::Http(session) => session.stay_idle(time, self.talk.limit).await,
-            Ground::Stream(stream, _) => stays_open(stream, time).await,
+            Ground::Stream(mut stream, _) => stays_open(&mut stream, time).await,
+            Ground::Mqtt(mut stream) => match stays_open(&mut stream, time).await {
+                None => mqtt::still_answers(&mut stream, self.talk.limit).await,
+                cut => cut,
+            },
             Ground::Over => return Ground::Over,
         };
         let cut = cut.map(|broke| (broke, began.instant.elapsed().as_secs()));
@@ -179,7 +185,7 @@ impl Talker<'_> {
 }
 
 /// Whether a bare stream stays open while nothing is said. What the far end says meanwhile is no concern.
-async fn stays_open(mut stream: Box<dyn Stream>, time: Duration) -> Option<Broke> {
+async fn stays_open(stream: &mut Box<dyn Stream>, time: Duration) -> Option<Broke> {
     let until = Instant::now() + time;
     let mut buffer = [0; 1024];
     loop {

@@ -109,7 +109,12 @@ fn percent(secret: &[u8]) -> Vec<Vec<u8>> {
     spelt.into_iter().map(String::into_bytes).collect()
 }
 
-/// Without the quotes around it: as it is usual, with everything beyond ASCII escaped, and with every character escaped.
+/// Characters that encoders escape beside those they must, with capital digits or not: Go and Rails; PHP by its options; older
+/// and newer .NET.
+const ALSO_ESCAPED: [(&str, bool); 6] =
+    [("", false), ("&<>", false), ("&<>", true), ("&<>'", false), ("&<>'\"", true), ("&<>'\"+`", true)];
+
+/// Without the quotes around it: as encoders write it, and with every character escaped.
 fn json(text: &str) -> Vec<Vec<u8>> {
     let usual = |text: &str| {
         let quoted = serde_json::Value::from(text).to_string();
@@ -119,13 +124,22 @@ fn json(text: &str) -> Vec<Vec<u8>> {
         let unit = |unit: &u16| if is_capital { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") };
         c.encode_utf16(&mut [0; 2]).iter().map(unit).collect()
     };
-    let beyond = |c: char, is_capital: bool| {
-        if c.is_ascii() { usual(c.encode_utf8(&mut [0; 4])) } else { escaped(c, is_capital) }
-    };
     let mut spelt = vec![usual(text), usual(text).replace('/', "\\/")];
     for is_capital in [false, true] {
-        spelt.push(text.chars().map(|c| beyond(c, is_capital)).collect());
         spelt.push(text.chars().map(|c| escaped(c, is_capital)).collect());
+    }
+    for (also, is_capital) in ALSO_ESCAPED {
+        // What is beyond ASCII stays, or is escaped with small digits or capital ones.
+        for beyond in [None, Some(false), Some(true)] {
+            let one = |c: char| match beyond {
+                _ if also.contains(c) => escaped(c, is_capital),
+                Some(is_capital) if !c.is_ascii() => escaped(c, is_capital),
+                _ => usual(c.encode_utf8(&mut [0; 4])),
+            };
+            let whole: String = text.chars().map(one).collect();
+            spelt.push(whole.replace('/', "\\/"));
+            spelt.push(whole);
+        }
     }
     spelt.into_iter().map(String::into_bytes).collect()
 }
@@ -202,6 +216,20 @@ mod tests {
         ] {
             assert!(has(Form::Json, text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_found_as_the_encoders_of_common_languages_write_it() {
+        let is_found = |secret: &str, written: &str| {
+            let found = forms(secret.as_bytes()).iter().any(|one| one.bytes.as_slice() == written.as_bytes());
+            assert!(found, "{secret} as {written}");
+        };
+        is_found("Kaffee+Milch\"7", r"Kaffee\u002BMilch\u00227"); // System.Text.Json
+        is_found("Salt&Pepper<3", r"Salt\u0026Pepper\u003c3"); // encoding/json of Go, Rails
+        is_found("Salt&Pepper<3", r"Salt\u0026Pepper\u003C3"); // PHP with JSON_HEX_TAG and JSON_HEX_AMP
+        is_found("Gr\u{fc}n/blau77", r"Gr\u00fcn\/blau77"); // json_encode of PHP
+        is_found("Gr\u{fc}n/blau77", r"Gr\u00fcn/blau77"); // json of Python
+        is_found("Gr\u{fc}n+blau77", r"Gr\u00FCn\u002Bblau77"); // System.Text.Json
     }
 
     #[test]

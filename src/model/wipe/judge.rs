@@ -33,12 +33,33 @@ fn store_verdict(plan: &Plan, trail: &Trail, at: usize, store: &Store) -> StoreV
     let told = worst_at(its().filter(|look| tells(look.state)).map(|look| look.when).max());
     let is_there = |look: &&Look| look.state == StoreState::StillThere;
     let found = told.filter(is_there).or_else(|| worst_at(its().map(|look| look.when).max()));
+    let was_removed_since = |look: &&Look| look.when == When::Before && is_acted_on(plan, trail, store);
     let (state, says) = match found {
+        Some(look) if is_there(&look) && was_removed_since(&look) => {
+            (StoreState::NotLooked, NOT_LOOKED_SINCE.to_owned())
+        }
         None if store.is_reachable => (StoreState::NotLooked, String::new()),
         None => (StoreState::NotReachable, String::new()),
         Some(look) => counted(plan, trail, store, look),
     };
     StoreVerdict { store: store.clone(), state, says }
+}
+
+const NOT_LOOKED_SINCE: &str = "Seen there before it was to be removed, and not looked at since";
+
+/// Whether a step that removes what lies there was sent, or somebody says that it was done.
+fn is_acted_on(plan: &Plan, trail: &Trail, store: &Store) -> bool {
+    let removes = |step: &PlanStep| step.claim == Claim::Removed && step.removes.contains(&store.credential);
+    let is_done = |at: usize| {
+        let marks = trail.steps.get(at).map_or(&[][..], |marks| marks.as_slice());
+        marks.iter().any(|mark| {
+            matches!(
+                mark.state,
+                StepState::Requested | StepState::Acknowledged | StepState::Attested | StepState::Observed
+            )
+        })
+    };
+    plan.steps.iter().enumerate().any(|(at, step)| removes(step) && is_done(at))
 }
 
 /// What a look counts for.

@@ -54,6 +54,9 @@ fn of_set_up(part: &GatewayPart, jobs: &[&JobHistory]) -> Vec<String> {
     if let Some(removal) = jobs.iter().rev().find(|job| is_removal(&job.job)) {
         return of_removal(removal);
     }
+    if let Some(check) = part.checks.last().filter(|check| check.tone == Tone::Bad) {
+        items.push(format!("The last network check, from {}: {}", check.from, check.summary));
+    }
     let Some(last) = jobs.iter().rev().find(|job| job.job.intent.action == "commission") else { return items };
     match last.job.outcome.as_str() {
         "refused" | "failed" => {
@@ -63,12 +66,8 @@ fn of_set_up(part: &GatewayPart, jobs: &[&JobHistory]) -> Vec<String> {
         "joined" => items.extend(not_checked(part, last)),
         _ => {}
     }
-    match part.checks.last() {
-        None => items.push("No network check for this profile is on record".into()),
-        Some(check) if check.tone == Tone::Bad => {
-            items.push(format!("The last network check, from {}: {}", check.from, check.summary));
-        }
-        Some(_) => {}
+    if part.checks.is_empty() {
+        items.push("No network check for this profile is on record".into());
     }
     match &part.first_telemetry {
         None => items.push("No first telemetry is on record: that the gateway publishes was not seen".into()),

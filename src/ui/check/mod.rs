@@ -8,6 +8,7 @@ mod setup;
 
 use egui::{Align, Color32, Layout, RichText, TextEdit, Ui};
 
+use super::frame::scrolled;
 use super::icon;
 use super::pass::Pass;
 use super::theme::{FIELD_MARGIN, GRID, TOOL_ROW_HEIGHT, palette, place};
@@ -23,6 +24,12 @@ use crate::check::explain::Text;
 
 /// Findings that stand above the rows; the rest follow in the report.
 const MOST_FINDINGS: usize = 3;
+/// The least height of the rows.
+const LIST_LEAST: f32 = 260.0;
+/// What a finding takes above them, of about three lines.
+const NOTICE: f32 = 60.0;
+/// From that width on what is counted stands beside the tabs.
+const BESIDE_TABS: f32 = 80.0;
 
 /// Draws Network check.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -66,8 +73,10 @@ fn tool_row(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
 fn title(ui: &mut Ui, check: &NetworkCheck, pass: &Pass<'_>) {
     ui.label(RichText::new(words::PLACE).font(place()).color(palette(ui).strong));
     let (colour, word) = state(ui, check, pass);
+    // The form may name another profile by now.
+    let of = check.run().and_then(Run::plan).map_or_else(String::new, |plan| format!("{}: ", plan.name));
     if !word.is_empty() {
-        truncated(ui, RichText::new(word).color(colour));
+        truncated(ui, RichText::new(format!("{of}{word}")).color(colour));
     }
 }
 
@@ -201,10 +210,12 @@ fn tabs(ui: &mut Ui, check: &NetworkCheck, pass: &mut Pass<'_>) {
         }
         ui.add_space(GRID / 2.0);
         let counted = check.run().filter(|run| run.has_round() && check.view() == View::Rows);
-        if let Some(run) = counted {
+        if let Some(run) = counted.filter(|_| ui.available_width() > BESIDE_TABS) {
             truncated(ui, RichText::new(words::counts(&run.counts)).small().color(palette(ui).text));
         }
-        truncated(ui, RichText::new(vantage(check, pass)).small().color(palette(ui).muted));
+        if ui.available_width() > BESIDE_TABS {
+            truncated(ui, RichText::new(vantage(check, pass)).small().color(palette(ui).muted));
+        }
     });
     ui.add_space(GRID / 2.0);
 }
@@ -215,15 +226,36 @@ fn listed(ui: &mut Ui, check: &NetworkCheck, pass: &mut Pass<'_>) {
         problem_card(ui, problem);
     }
     let Some(run) = check.run() else { return nothing(ui) };
-    for problem in &run.troubles {
-        finding(ui, problem, false);
-    }
-    findings(ui, &run.findings);
+    let bottom = ui.max_rect().bottom();
+    let around = |ui: &mut Ui| {
+        for problem in &run.troubles {
+            finding(ui, problem, false);
+        }
+        findings(ui, &run.findings);
+    };
     let detail = check.detail();
-    beside(ui, "check", detail.is_some(), |ui, is_side| {
-        surface(ui, |ui| match detail {
-            Some(detail) if is_side => detail::show(ui, run, detail, pass),
-            _ => rows::live(ui, run, check.selected(), pass),
+    let mut list = |ui: &mut Ui| {
+        beside(ui, "check", detail.is_some(), |ui, is_side| {
+            surface(ui, |ui| match detail {
+                Some(detail) if is_side => detail::show(ui, run, detail, pass),
+                _ => rows::live(ui, run, check.selected(), pass),
+            });
+        });
+    };
+    // In a low window, or a large scale, what stands above would leave no room for the rows: then all of it scrolls.
+    let above: f32 = run.findings.iter().take(MOST_FINDINGS).map(|_| NOTICE).sum();
+    let has_room = ui.available_height() >= LIST_LEAST + above;
+    if has_room {
+        around(ui);
+        return list(ui);
+    }
+    scrolled(ui, "check-rows", |ui| {
+        around(ui);
+        let height = (bottom - ui.cursor().top()).max(LIST_LEAST);
+        let size = egui::vec2(ui.available_width(), height);
+        ui.allocate_ui(size, |ui| {
+            ui.set_max_height(height);
+            list(ui);
         });
     });
 }

@@ -149,16 +149,14 @@ pub(super) fn selected_beside(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 /// A session or terminal of this program is open at a gateway of the batch: it waits for that.
 fn held(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let held = app.held_of_batch();
-    let Some(first) = held.first().filter(|_| !app.batch.is_running()) else { return };
-    let others = match held.len() - 1 {
-        0 => String::new(),
-        1 => " and at 1 other".to_owned(),
-        others => format!(" and at {others} others"),
-    };
-    let name = app.discover.name_of(first);
-    let text = format!("A session or terminal is open at {name}{others}. The batch begins once it is closed");
+    if held.is_empty() || app.batch.is_running() {
+        return;
+    }
+    let names: Vec<String> = held.iter().map(|link| app.discover.name_of(link)).collect();
+    let (it_is, close) = if names.len() == 1 { ("it is", "Close it") } else { ("they are", "Close them") };
+    let text = format!("Still open: {}. The batch can begin once {it_is} closed", names.join(", "));
     notice(ui, palette(ui).warn, icon::COMMISSION, &text);
-    if Button::new("Close it").named("Close what is open at gateways of the batch").pressed(ui) {
+    if Button::new(close).named("Close what is open at gateways of the batch").pressed(ui) {
         pass.did(BatchAction::LetGo);
     }
     ui.add_space(GRID / 2.0);

@@ -7,7 +7,7 @@ use egui::{Align, Align2, Event, Key, Layout, Margin, Rect, Role, Sense, Stroke,
 use super::columns::{Column, DRAWN, fitting, part};
 use super::{short_place, standing};
 use crate::app::discover::{DiscoverAction, ListLine, Shown, SortKey, display_name, profile_name, why_not_asked};
-use crate::app::gateways::Detail;
+use crate::app::gateways::{Detail, Tab};
 use crate::app::{Action, App};
 use crate::model::gateway::Sighting;
 use crate::model::ids::{LinkAddress, LinkKind};
@@ -254,8 +254,13 @@ fn list_keys(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
     if let Some(link) = selected.clone().filter(|_| space) {
         pass.did(DiscoverAction::Marked(link));
     }
-    if enter && let Some(act) = super::set_up::primary(app) {
-        pass.did(act);
+    match super::set_up::primary(app).filter(|_| enter) {
+        Some(act) => pass.did(act),
+        // Beside another tab the first Enter leads to where the main button stands.
+        None if enter && selected.is_some() && app.detail() == Detail::Gateway && app.tab() != Tab::SetUp => {
+            pass.did(Action::OpenedTab(Tab::SetUp));
+        }
+        None => {}
     }
     if ui.input(|input| input.key_pressed(Key::Escape)) && app.detail() == Detail::Batch {
         pass.did(Action::WentBack);
@@ -488,7 +493,6 @@ fn ago(time: Duration) -> String {
 
 /// What can be done with a row, on a right click.
 fn menu(ui: &mut Ui, app: &App, sighting: &Sighting, pass: &mut Pass<'_>) {
-    use crate::app::gateways::Tab;
     let link = &sighting.link;
     ui.set_min_width(180.0);
     let mut choose = |ui: &mut Ui, tab: Tab, text: &str| {

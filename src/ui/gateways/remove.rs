@@ -5,7 +5,7 @@ use egui::{Align, Color32, Key, Layout, RichText, Ui, vec2};
 use crate::app::App;
 use crate::app::files::PAPER_FORMS;
 use crate::app::remove::{Remove, RemoveAction, Run};
-use crate::model::card_scan::NONE_FOUND;
+use crate::model::card_scan::{NONE_FOUND, UNSEEN};
 use crate::model::gateway::Sighting;
 use crate::model::text::visible;
 use crate::model::wipe::{
@@ -347,6 +347,7 @@ fn card(ui: &mut Ui, remove: &mut Remove, pass: &mut Pass<'_>) {
         muted(ui, &text);
     }
     if found.total == 0 {
+        muted(ui, UNSEEN);
         return muted_line(ui, &format!("{NONE_FOUND}: {} MB read", found.bytes / 1_000_000));
     }
     notice(ui, palette(ui).danger, icon::WARNING, &format!("Found {} times", found.total));

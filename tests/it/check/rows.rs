@@ -146,7 +146,7 @@ fn bad(id: &str, step: ProbeKind, is_resolver: bool) -> String {
         ProbeKind::Dns => "lookup HOST server=192.168.1.1 nxdomain",
         ProbeKind::Tcp => "connect @HOST 20.50.1.1 silent",
         ProbeKind::Tls => "tls @HOST 20.50.1.1 ok unexpected private issuer=\"CN=FortiGate CA\"",
-        ProbeKind::Http => "http @HOST 20.50.1.1 407",
+        ProbeKind::Http => "http @HOST 20.50.1.1 reset",
         ProbeKind::WebSocket => "websocket @HOST 20.50.1.1 101 stripped",
         ProbeKind::Mqtt => "mqtt @HOST 20.50.1.1 silent",
         ProbeKind::Idle => "idle @HOST 20.50.1.1 cut=31",
