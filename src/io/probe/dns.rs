@@ -321,3 +321,25 @@ fn extended(message: &Message) -> Vec<(u16, String)> {
 pub fn read_wire(octets: &[u8]) -> Option<Answer> {
     Message::from_vec(octets).ok().map(|message| read(&message))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(rcode: u16, addresses: &[&str]) -> Answer {
+        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        Answer::Message { rcode: Some(rcode), addresses, aliases: Vec::new(), ttl_secs: None, extended: Vec::new() }
+    }
+
+    #[test]
+    fn no_address_of_one_family_says_nothing_of_the_other() {
+        let none = || message(0, &[]);
+        assert!(matches!(both(Answer::TimedOut, none()), Answer::Failed { .. }), "the answer for IPv4 was lost");
+        assert!(matches!(both(unreadable("a loop"), none()), Answer::Failed { .. }), "it was broken");
+        assert_eq!(both(none(), none()), none(), "the name has none");
+        let some = || message(0, &["192.0.2.7"]);
+        assert_eq!(both(some(), Answer::TimedOut), some());
+        let no_such_name = || message(3, &[]);
+        assert_eq!(both(Answer::TimedOut, no_such_name()), no_such_name(), "that holds for both");
+    }
+}

@@ -52,12 +52,8 @@ fn is_acted_on(plan: &Plan, trail: &Trail, store: &Store) -> bool {
     let removes = |step: &PlanStep| step.claim == Claim::Removed && step.removes.contains(&store.credential);
     let is_done = |at: usize| {
         let marks = trail.steps.get(at).map_or(&[][..], |marks| marks.as_slice());
-        marks.iter().any(|mark| {
-            matches!(
-                mark.state,
-                StepState::Requested | StepState::Acknowledged | StepState::Attested | StepState::Observed
-            )
-        })
+        let has_failed = marks.iter().any(|mark| matches!(mark.state, StepState::Failed | StepState::Cannot));
+        !has_failed && marks.iter().any(|mark| mark.state != StepState::NotChecked)
     };
     plan.steps.iter().enumerate().any(|(at, step)| removes(step) && is_done(at))
 }

@@ -56,6 +56,20 @@ fn good_trail(plan: &Plan) -> Trail {
 }
 
 #[test]
+fn what_was_there_before_a_removal_that_nobody_looked_after_is_not_called_still_there() {
+    let plan = card();
+    let mut trail = Trail { guard: Guard::Passed, online: Some(true), ..plan.trail() };
+    trail.looks.push(look(1, StoreState::StillThere, When::Before));
+    let token = |trail: &Trail| judge(&plan, trail).stores[1].state;
+    assert_eq!(token(&trail), StoreState::StillThere, "nothing was sent yet");
+    trail.steps[0].push(mark(StepState::Acknowledged));
+    assert_eq!(token(&trail), StoreState::NotLooked);
+    assert!(!judge(&plan, &trail).summary.contains("still holds"));
+    trail.steps[0].push(mark(StepState::Failed));
+    assert_eq!(token(&trail), StoreState::StillThere, "the gateway reports that it didn't remove it");
+}
+
+#[test]
 fn unpaired_online_and_seen_empty_after_a_restart_is_complete_and_the_card_stays_a_card() {
     let plan = card();
     let found = judge(&plan, &good_trail(&plan));
