@@ -226,6 +226,8 @@ words! {
         NotYetValid = "not-yet-valid",
         /// This computer's clock, not the certificate.
         ClockWrong = "clock-wrong",
+        /// This computer's clock and one time server differ, and nothing tells which of them is wrong.
+        ClockDiffers = "clock-differs",
         /// By the gateway's clock the certificate does not hold.
         GatewayClockWrong = "gateway-clock-wrong",
         /// HTTP got no answer.

@@ -515,6 +515,12 @@ pub const fn of(reason: Reason) -> Texts {
             &["This computer doesn't follow a time server", "An empty clock battery"],
             "Set the clock, then run the check again",
         ),
+        R::ClockDiffers => texts(
+            "Clocks differ",
+            "By the time server this computer's clock is {about}; nothing tells which of the two is wrong",
+            &["The clock of this computer is wrong", "The time server is wrong, or another one answers in its place"],
+            "Compare the clock with another one, then run the check again",
+        ),
         R::GatewayClockWrong => texts(
             "Clock of the gateway wrong",
             "By the gateway's clock ({about}) certificates aren't valid",
@@ -595,7 +601,7 @@ pub const fn of(reason: Reason) -> Texts {
         ),
         R::CaptivePortal => texts(
             "Captive portal",
-            "A sign-in page stands before the internet ({about})",
+            "A sign-in page stands before the internet: {about}",
             &["A guest network with a captive portal"],
             "Ask the admin to exempt the gateway's MAC address, or use another SSID",
         ),

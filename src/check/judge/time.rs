@@ -1,6 +1,6 @@
 //! What time servers amount to, and what time it is by whom: this computer, a reference, the gateway.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, HashSet};
 
 use super::dns;
@@ -31,6 +31,8 @@ const SERVER_MODE: u8 = 4;
 pub(super) struct Clocks {
     /// How far this computer's clock is behind, and by which observations.
     offset: Option<(i64, Vec<u32>)>,
+    /// Whether that is more than the word of one unverified server: anybody can be a time server.
+    is_backed: bool,
     /// How far the gateway's clock is ahead of this computer's.
     gateway: Option<(i64, u32)>,
     witness: Witness,
@@ -74,17 +76,21 @@ impl Clocks {
     /// The reference is what time servers say; without one, the dates of verified web servers.
     pub(super) fn of(observations: &[Observation]) -> Self {
         let mut told: Vec<(i64, u32)> = observations.iter().filter_map(by_server).collect();
+        let servers: BTreeMap<IpAddr, i64> = observations.iter().filter_map(server_of).collect();
         let is_notable = told.iter().any(|(offset, _)| offset.saturating_abs() >= DOUBTED_MICROS);
         let witness = if is_notable { Witness::of(observations) } else { Witness::default() };
         told.retain(|(offset, _)| !witness.refutes(*offset));
-        let told = if told.is_empty() { by_dates(observations) } else { told };
+        let is_by_servers = !told.is_empty();
+        let told = if is_by_servers { told } else { by_dates(observations) };
         let gateway = observations.iter().rev().find_map(|observation| match observation.seen {
             Seen::GatewayClock { unix_micros } => {
                 Some((unix_micros.saturating_sub(observation.at_unix_micros), observation.number))
             }
             _ => None,
         });
-        Self { offset: median(told), gateway, witness }
+        let offset = median(told);
+        let is_backed = !is_by_servers || offset.as_ref().is_some_and(|(offset, _)| is_majority(&servers, *offset));
+        Self { offset, is_backed, gateway, witness }
     }
 
     /// The time in seconds when this computer's clock showed that.
@@ -101,7 +107,7 @@ impl Clocks {
 
     /// The offset where it is worth a word.
     pub(super) fn notable(&self) -> Option<&[u32]> {
-        let (offset, facts) = self.offset.as_ref()?;
+        let (offset, facts) = self.offset.as_ref().filter(|_| self.is_backed)?;
         (offset.saturating_abs() >= NOTABLE_MICROS).then_some(facts)
     }
 
@@ -110,6 +116,11 @@ impl Clocks {
         let (ahead, fact) = self.gateway?;
         let (offset, _) = self.offset.as_ref()?;
         Some((ahead.saturating_sub(*offset) / 1_000_000, fact))
+    }
+
+    /// What an offset that a time server tells amounts to.
+    const fn wrong_or_differs(&self) -> Reason {
+        if self.is_backed { Reason::ClockWrong } else { Reason::ClockDiffers }
     }
 
     /// The offset for people: `3 days slow`.
@@ -138,6 +149,20 @@ fn length(behind_micros: i64) -> String {
     };
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {unit}{plural}")
+}
+
+/// Several servers, and more than half of all, tell that time.
+fn is_majority(servers: &BTreeMap<IpAddr, i64>, offset_micros: i64) -> bool {
+    let agreeing = servers.values().filter(|offset| offset.abs_diff(offset_micros) < NOTABLE_MICROS.unsigned_abs());
+    let count = agreeing.count();
+    count > 1 && count * 2 > servers.len()
+}
+
+fn server_of(observation: &Observation) -> Option<(IpAddr, i64)> {
+    match &observation.seen {
+        Seen::Time(time) if is_sane(&time.end) => Some((time.server.ip(), time.end.offset_micros()?)),
+        _ => None,
+    }
 }
 
 fn by_server(observation: &Observation) -> Option<(i64, u32)> {
@@ -293,7 +318,7 @@ fn judge_reply(case: &Case<'_>, observation: &Observation, time: &Time) -> Resul
                 notes.push(note(Reason::NtpOtherSource, from.to_string()));
             }
             if offset_micros.saturating_abs() >= NOTABLE_MICROS {
-                notes.push(note(Reason::ClockWrong, shown(*offset_micros)));
+                notes.push(note(case.scene.clocks.wrong_or_differs(), shown(*offset_micros)));
             }
             Ok(notes)
         }
@@ -302,7 +327,7 @@ fn judge_reply(case: &Case<'_>, observation: &Observation, time: &Time) -> Resul
         }
         TimeEnd::Told { offset_micros, .. } => {
             let is_off = offset_micros.saturating_abs() >= NOTABLE_MICROS;
-            Ok(is_off.then(|| note(Reason::ClockWrong, shown(*offset_micros))).into_iter().collect())
+            Ok(is_off.then(|| note(case.scene.clocks.wrong_or_differs(), shown(*offset_micros))).into_iter().collect())
         }
         TimeEnd::Odd { why, .. } => fault(Reason::NtpOdd, Confidence::Medium, visible(why, 60)),
         TimeEnd::Refused { icmp: Some(icmp), .. } if case.scene.is_own(icmp.from) && icmp.from != time.server.ip() => {

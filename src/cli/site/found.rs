@@ -6,16 +6,20 @@ use serde_json::Value;
 
 use crate::model::ids::ProfileId;
 use crate::model::problem::Problem;
+use crate::model::text::visible;
 use crate::profile::site::Found;
 
 /// The gateways of a file of JSON lines: those of `discover`, and the jobs of exported records. Other lines are passed over.
 pub(super) fn in_lines(text: &str) -> Result<Vec<Found>, Problem> {
     let mut found = Vec::new();
     let mut jobs = BTreeSet::new();
+    let mut failed = None;
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let value: Value = serde_json::from_str(line).map_err(|_| not_json(at + 1))?;
         if value["kind"] == "gateway" {
             found.push(gateway(&value));
+        } else if value["kind"] == "problem" {
+            failed = value["what"].as_str().map(str::to_owned);
         } else if value["started_at"].is_string() && value["link"].is_string() {
             let job = job(&value);
             // The newest stands first, and tells which gateway was at that link last.
@@ -24,7 +28,11 @@ pub(super) fn in_lines(text: &str) -> Result<Vec<Found>, Problem> {
             }
         }
     }
-    Ok(found)
+    // A discovery that could not look proves nothing missing.
+    match failed.filter(|_| found.is_empty()) {
+        Some(what) => Err(not_looked(&what)),
+        None => Ok(found),
+    }
 }
 
 fn gateway(line: &Value) -> Found {
@@ -50,6 +58,15 @@ fn job(line: &Value) -> Found {
         is_gateway: true,
         ..Found::default()
     }
+}
+
+fn not_looked(what: &str) -> Problem {
+    Problem::new(
+        "site.found",
+        format!("The results hold no gateway, and that discovery failed: {}", visible(what, 200)),
+        "What was to be compared was written by a discovery that could not look",
+        "Fix its cause, then write it again: linesman discover --ask --json > found.jsonl",
+    )
 }
 
 fn not_json(line: usize) -> Problem {
@@ -84,5 +101,7 @@ mod tests {
         assert_eq!(found[0].serial_number.as_deref(), Some("S1"));
         assert_eq!(found[0].firmware_version.as_deref(), Some("1.2"));
         assert!(in_lines("{}\n{").unwrap_err().what.contains("Line 2"));
+        let failed = r#"{"kind":"problem","what":"No adapter was found"}"#;
+        assert!(in_lines(failed).unwrap_err().what.ends_with("No adapter was found"), "nothing is missing by that");
     }
 }
