@@ -1,5 +1,6 @@
 //! Which gateways this program holds by an open session or terminal: nothing else reaches them over that link meanwhile.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::commission::CommissionAction;
@@ -17,9 +18,11 @@ impl App {
             || self.terminal.of(link).is_some_and(|one| matches!(one.port(), Port::Opening | Port::Open))
     }
 
-    /// The links of all gateways that are held.
-    pub fn held(&self) -> impl Iterator<Item = &LinkAddress> {
-        self.discover.rows().map(|row| &row.link).filter(|link| self.holds(link))
+    /// The links of all gateways that are held: those that a person was at are looked through, not the whole list.
+    pub fn held(&self) -> BTreeSet<&LinkAddress> {
+        let at = self.commission.links().map(|(link, _)| link);
+        let at = at.chain(self.device.links().map(|(link, _)| link)).chain(self.terminal.links().map(|(link, _)| link));
+        at.filter(|link| self.holds(link)).collect()
     }
 
     /// The gateways of the batch that are held, in its order.

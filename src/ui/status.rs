@@ -61,7 +61,7 @@ fn jobs(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     }
     if count == 0 {
         let glyph = if app.is_started() { icon::JOINED } else { icon::RUNNING };
-        let (glyph, text) = match (app.is_started(), app.held().count()) {
+        let (glyph, text) = match (app.is_started(), app.held().len()) {
             (false, _) => (glyph, "Starting…".to_owned()),
             (true, 0) => (glyph, "Nothing is running".to_owned()),
             (true, 1) => (icon::COMMISSION, "1 session is open".to_owned()),

@@ -204,8 +204,9 @@ pub fn next_round(seconds: u64) -> String {
 }
 
 /// The button that looks at failed rows again.
-pub fn again_failed(count: usize) -> String {
-    format!("Check {count} failed again")
+pub fn again_failed(failed: usize, skipped: usize) -> String {
+    let which = if skipped > 0 { "failed or skipped" } else { "failed" };
+    format!("Check {} {which} again", failed + skipped)
 }
 
 /// A finding in one line: what happened, then what to do.

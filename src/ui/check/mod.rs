@@ -74,7 +74,7 @@ fn title(ui: &mut Ui, check: &NetworkCheck, pass: &Pass<'_>) {
     ui.label(RichText::new(words::PLACE).font(place()).color(palette(ui).strong));
     let (colour, word) = state(ui, check, pass);
     // The form may name another profile by now.
-    let of = check.run().and_then(Run::plan).map_or_else(String::new, |plan| format!("{}: ", plan.name));
+    let of = check.run().and_then(Run::plan).map_or_else(String::new, |plan| format!("{} \u{b7} ", plan.name));
     if !word.is_empty() {
         truncated(ui, RichText::new(format!("{of}{word}")).color(colour));
     }
@@ -132,9 +132,9 @@ fn stop(ui: &mut Ui, pass: &mut Pass<'_>) {
 
 fn again(ui: &mut Ui, run: &Run, pass: &mut Pass<'_>) {
     let why = run.why_not_again();
-    let failed = run.counts.failed + run.counts.skipped;
-    if failed > 0 {
-        let text = words::again_failed(failed);
+    let (failed, skipped) = (run.counts.failed, run.counts.skipped);
+    if failed + skipped > 0 {
+        let text = words::again_failed(failed, skipped);
         let button = Button::new(&text).icon(icon::REFRESH).enabled_if(why.is_none(), why.unwrap_or_default());
         if button.pressed(ui) {
             pass.did(CheckAction::Again(Again::Failed));
