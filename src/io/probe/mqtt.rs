@@ -80,3 +80,23 @@ fn read(answer: &[u8], is_over: bool, glimpse: &Glimpse) -> Option<MqttEnd> {
         _ => Some(MqttEnd::Broken(other(glimpse))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_session_holds_only_if_the_broker_still_answers() {
+        let limit = Duration::from_secs(5);
+        let (near, mut far) = tokio::io::duplex(64);
+        let mut stream: Box<dyn Stream> = Box::new(near);
+        assert_eq!(still_answers(&mut stream, limit).await, Some(Broke::Silent), "a firewall forgot the session");
+        far.write_all(&[kind::PINGRESP << 4, 0]).await.unwrap();
+        assert_eq!(still_answers(&mut stream, limit).await, None);
+        let mut asked = [0; 4];
+        far.read_exact(&mut asked).await.unwrap();
+        assert_eq!(asked, [kind::PINGREQ << 4, 0, kind::PINGREQ << 4, 0]);
+        drop(far);
+        assert!(still_answers(&mut stream, limit).await.is_some());
+    }
+}
