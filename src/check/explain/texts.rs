@@ -499,13 +499,13 @@ pub const fn of(reason: Reason) -> Texts {
         ),
         R::Expired => texts(
             "Certificate expired",
-            "The certificate of {host} expired on {about}",
+            "The certificate of {host}, or one it rests on, expired on {about}",
             &["The clock of this computer is wrong", "The server was not renewed"],
             "Check the date of this computer, then run the row again",
         ),
         R::NotYetValid => texts(
             "Certificate not valid yet",
-            "The certificate of {host} is valid from {about}",
+            "The certificate of {host}, or one it rests on, is valid from {about}",
             &["The clock of this computer is wrong"],
             "Check the date of this computer, then run the row again",
         ),
