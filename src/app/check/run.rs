@@ -13,7 +13,7 @@ use crate::check::explain::{self, Text, texts};
 use crate::check::plan::{Outlook, Plan, PlannedRow};
 use crate::check::seen::{Observation, Seen};
 use crate::check::verdict::{Finding, Judged, RowState, RowVerdict};
-use crate::model::endpoint::{Level, RowId};
+use crate::model::endpoint::RowId;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::msg::JobEnd;
@@ -422,9 +422,7 @@ impl Run {
             }
         }
         (self.counts, self.group_counts) = (counts, group_counts);
-        let is_required = |place: &usize| plan.rows[*place].subject.level() == Level::Required;
-        let is_failed = |place: &usize| self.verdict(*place).is_some_and(|verdict| verdict.state == RowState::Fail);
-        self.required_failed = (0..plan.rows.len()).filter(is_failed).filter(is_required).count();
+        self.required_failed = self.judged.required(&plan).failed.len();
         let is_new = |finding: &&Finding| !explain::is_said_by_its_row(&self.judged, finding);
         let findings = self.judged.findings.iter().filter(is_new);
         let apart = self.beside.as_ref().map(|beside| beside.findings(&plan, &self.judged)).unwrap_or_default();

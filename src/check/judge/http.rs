@@ -1,7 +1,7 @@
 //! What an HTTP exchange, a WebSocket upgrade and an idle session amount to.
 
 use super::path::{Fault, Spot, Step, Walk};
-use super::tls;
+use super::{local, tls};
 use crate::check::seen::{Broke, Http, HttpEnd, Observation, Seen};
 use crate::check::verdict::{Confidence, Reason};
 use crate::model::endpoint::ProbeKind;
@@ -97,8 +97,7 @@ fn sent_elsewhere(spot: &Spot<'_, '_>, status: u16, location: Option<&str>) -> O
     if is_verified(spot) || !matches!(status, 300..=399) {
         return None;
     }
-    let (_, rest) = location?.split_once("://")?;
-    let host = rest.split(['/', ':', '?', '#']).next()?;
+    let host = local::host_of(location?)?;
     let is_own =
         host.eq_ignore_ascii_case(spot.host) || host.to_ascii_lowercase().ends_with(&format!(".{}", spot.host));
     (!is_own).then(|| visible(host, 80))

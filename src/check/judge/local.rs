@@ -197,7 +197,7 @@ fn judge_fetch(observation: &Observation, fetch: &Fetch) -> Option<Fault> {
 }
 
 /// The host of an address of the web.
-fn host_of(url: &str) -> Option<&str> {
+pub(super) fn host_of(url: &str) -> Option<&str> {
     let rest = url.split_once("://")?.1;
     let authority = rest.split(['/', '?', '#']).next()?;
     Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host)).filter(|host| !host.is_empty())

@@ -165,7 +165,7 @@ fn held(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 /// The secrets that a run took along, below the buttons that need them again.
 fn secrets_again(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
     let is_entered = secrets(ui, batch);
-    main_act(batch).filter(|_| is_entered).into_iter().for_each(|act| pass.did(act));
+    act_on(is_entered, batch, pass);
     if let Some(lacks) = batch.lacks() {
         muted(ui, &format!("{lacks}: secrets aren't stored"));
     }
@@ -224,7 +224,7 @@ fn source(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         if !batch.secrets.is_empty() && batch.findings().is_empty() && !batch.was_begun() {
             muted(ui, "Secrets that the manifest refers to; they are not stored");
             let is_entered = secrets(ui, batch);
-            main_act(batch).filter(|_| is_entered).into_iter().for_each(|act| pass.did(act));
+            act_on(is_entered, batch, pass);
         }
     });
     ui.add_space(GRID);
@@ -237,6 +237,13 @@ fn secrets(ui: &mut Ui, batch: &mut Batch) -> bool {
         is_entered |= masked(ui, &format!("@{}", secret.name), &mut secret.value);
     }
     is_entered
+}
+
+/// Enter in a field does what the main button does.
+fn act_on(is_entered: bool, batch: &Batch, pass: &mut Pass<'_>) {
+    if let Some(act) = main_act(batch).filter(|_| is_entered) {
+        pass.did(act);
+    }
 }
 
 /// What goes on with the batch; nothing where it has to be looked at first, and none while something is missing.
@@ -275,7 +282,7 @@ fn network(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
         is_entered |= entered(&field(ui, "User name", &mut batch.username, "where they ask for one"));
         is_entered |= entered(&secret_field(ui, "Password", &mut batch.login, "or proof of possession"));
     });
-    main_act(batch).filter(|_| is_entered).into_iter().for_each(|act| pass.did(act));
+    act_on(is_entered, batch, pass);
     ui.add_space(GRID);
 }
 
